@@ -1,0 +1,60 @@
+/** Dawn in Node: one device a process, kept reachable for as long as it lives, waited for without stealing a core from a CPU adapter. */
+import { create, globals } from 'webgpu';
+import { Device, GpuError } from '../src/engine/index.ts';
+
+export interface NodeDeviceOptions {
+  /** Dawn's own switches, `name=value`. */
+  readonly dawn?: readonly string[];
+}
+
+/** Dawn's GPU object must stay referenced while its device lives. */
+const kept = globalThis as { overtoneGpu?: GPU };
+
+/** Opens the adapter that Dawn prefers (a hardware one where there is one). Errors: GpuError `no-adapter`. */
+export async function openDevice(options: NodeDeviceOptions = {}): Promise<Device> {
+  Object.assign(globalThis, globals);
+  kept.overtoneGpu ??= create([...(options.dawn ?? [])]);
+  const adapter = await kept.overtoneGpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter)
+    throw new GpuError('no-adapter', 'device', '[device] a Vulkan, Metal or Direct3D 12 driver must be installed but Dawn found no adapter: run `npm run setup`, or install mesa-vulkan-drivers 25 or newer');
+  const device = await adapter.requestDevice({
+    requiredLimits: {
+      maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
+      maxBufferSize: adapter.limits.maxBufferSize,
+    },
+  });
+  const { vendor, architecture, device: name, description } = adapter.info;
+  return Device.open({
+    device,
+    description: description || [vendor, architecture, name].filter(Boolean).join(' '),
+    wait,
+    now: () => performance.now(),
+  });
+}
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+let waiting = 0;
+let waitingSince = 0;
+let turning = false;
+
+/**
+ * While a promise is open, Dawn polls in every turn of the event loop and keeps a core busy that a CPU adapter needs. So each turn sleeps a
+ * millisecond once the work has lasted two.
+ */
+function wait<T>(promise: Promise<T>): Promise<T> {
+  if (waiting++ === 0) waitingSince = performance.now();
+  if (!turning) {
+    turning = true;
+    setImmediate(turn);
+  }
+  return promise.finally(() => {
+    waiting--;
+  });
+}
+
+function turn(): void {
+  turning = waiting > 0;
+  if (!turning) return;
+  if (performance.now() - waitingSince > 2) Atomics.wait(sleeper, 0, 0, 1);
+  setImmediate(turn);
+}

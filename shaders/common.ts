@@ -1,0 +1,58 @@
+/**
+ * Pieces that several kernels share: how packed weights widen to f32, the workgroup's number in a folded grid, and unrolled text.
+ * Convention of all kernels: group 0; `Params` is the last binding; workgroups are counted in one line (`groupIndex`).
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
+
+export type Storage = 'f32' | 'f16' | 'bf16';
+
+/** Text for i = 0 … n−1. */
+export function unroll(n: number, line: (i: number) => string, separator = '\n'): string {
+  return Array.from({ length: n }, (_, i) => line(i)).join(separator);
+}
+
+/** `name_at4(i)`: elements 4i … 4i+3 of a tensor bound as `name`, as vec4f; with `scalar`, `name_at(i)`: element i as f32. */
+export function declareTensor(binding: number, name: string, dtype: Storage, scalar = false): string {
+  const type = dtype === 'f32' ? (scalar ? 'f32' : 'vec4f') : scalar ? 'u32' : 'vec2u';
+  return wgsl`
+@group(0) @binding(${binding}) var<storage, read> ${name}: array<${type}>;
+#if ${dtype === 'f32' && !scalar}
+fn ${name}_at4(i: u32) -> vec4f { return ${name}[i]; }
+#elif ${dtype === 'f32'}
+fn ${name}_at(i: u32) -> f32 { return ${name}[i]; }
+#elif ${dtype === 'bf16' && !scalar}
+fn ${name}_at4(i: u32) -> vec4f {
+  let w = ${name}[i];
+  return vec4f(bitcast<f32>(w.x << 16u), bitcast<f32>(w.x & 0xffff0000u), bitcast<f32>(w.y << 16u), bitcast<f32>(w.y & 0xffff0000u));
+}
+#elif ${dtype === 'bf16'}
+fn ${name}_at(i: u32) -> f32 {
+  let w = ${name}[i >> 1u];
+  return bitcast<f32>(select(w << 16u, w & 0xffff0000u, (i & 1u) == 1u));
+}
+#elif ${!scalar}
+fn ${name}_at4(i: u32) -> vec4f {
+  let w = ${name}[i];
+  return vec4f(unpack2x16float(w.x), unpack2x16float(w.y));
+}
+#else
+fn ${name}_at(i: u32) -> f32 {
+  let w = unpack2x16float(${name}[i >> 1u]);
+  return select(w.x, w.y, (i & 1u) == 1u);
+}
+#endif
+`;
+}
+
+/** Number of this workgroup in a grid that may be folded into two dimensions. */
+export const groupIndex = 'group.y * count.x + group.x';
+
+/** Entry head: `lane` is the invocation's number in its workgroup, `group` and `count` feed `groupIndex`. */
+export function entry(lanes: number): string {
+  return `@compute @workgroup_size(${lanes})
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+)`;
+}

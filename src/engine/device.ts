@@ -1,0 +1,263 @@
+/**
+ * The engine's view of a GPUDevice: every buffer is tracked by purpose, pipelines are made once per kernel text, and every failure (validation,
+ * memory, loss) reaches the caller as a GpuError that names what was being done.
+ */
+import { GpuError, type GpuErrorKind } from './errors.ts';
+import { shaderInterface } from './shader.ts';
+import { type Pace, Stream } from './stream.ts';
+import { UniformPage } from './uniforms.ts';
+
+/** What the platform provides: a device, and how to wait for it. */
+export interface DeviceHost {
+  readonly device: GPUDevice;
+  /** The adapter in words, e.g. for reports. */
+  readonly description: string;
+  /** Waits for a GPU promise; a platform whose event loop must be helped does so here. */
+  wait?<T>(promise: Promise<T>): Promise<T>;
+  /** Milliseconds, monotonic. */
+  now(): number;
+}
+
+export type Purpose = 'weights' | 'activations' | 'state' | 'transfer' | 'uniforms';
+
+/** A buffer that knows its purpose and gives its bytes back once. */
+export interface DeviceBuffer {
+  readonly gpu: GPUBuffer;
+  readonly label: string;
+  readonly bytes: number;
+  destroy(): void;
+}
+
+export interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+const filters: readonly GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
+
+export class Device {
+  readonly limits: GPUSupportedLimits;
+  readonly features: GPUSupportedFeatures;
+  readonly description: string;
+  /** Bytes alive, by purpose. */
+  readonly bytes: Record<Purpose, number> = { weights: 0, activations: 0, state: 0, transfer: 0, uniforms: 0 };
+  /** Largest sum of `bytes` so far. */
+  peakBytes = 0;
+  /** New activation buffers are filled with NaN, so that an element no kernel wrote shows. For tests. */
+  poison = false;
+  private readonly pipelines = new Map<string, Promise<Pipeline>>();
+  private readonly owned = new Set<DeviceBuffer>();
+  private stopped: GpuError | undefined;
+  private readonly lost: Promise<never>;
+  private uncaptured: GpuError | undefined;
+
+  private page: UniformPage | undefined;
+  /** Starts slow, so that the first slices on an unknown device are short. */
+  private readonly pace: Pace = { nsPerUnit: 0.5 };
+
+  private constructor(private readonly host: DeviceHost) {
+    const { device } = host;
+    this.limits = device.limits;
+    this.features = device.features;
+    this.description = host.description;
+    this.lost = device.lost.then((info) => {
+      this.stopped ??= new GpuError('lost', 'device', `[device] the GPU device must stay alive but was lost: ${info.message || info.reason}; open the model again`);
+      throw this.stopped;
+    });
+    this.lost.catch(() => undefined);
+    device.onuncapturederror = (event) => {
+      this.uncaptured ??= toGpuError('device', event.error);
+    };
+  }
+
+  /** Takes over a device of the platform. It must have no other owner. */
+  static async open(host: DeviceHost): Promise<Device> {
+    const device = new Device(host);
+    try {
+      device.page = await device.scope('uniforms', () => UniformPage.create(device));
+    } catch (error) {
+      device.destroy();
+      throw error;
+    }
+    return device;
+  }
+
+  /** Uniform blocks of all kernels. */
+  get uniforms(): UniformPage {
+    return this.page!;
+  }
+
+  /** Opens a stream of commands; `finish` or `abandon` it. */
+  stream(name: string, signal?: AbortSignal): Stream {
+    this.check();
+    return new Stream(this, this.pace, name, signal, (flush) => this.uniforms.attach(flush));
+  }
+
+  get gpu(): GPUDevice {
+    return this.host.device;
+  }
+
+  /** Sum of all bytes alive. */
+  get totalBytes(): number {
+    return Object.values(this.bytes).reduce((a, b) => a + b, 0);
+  }
+
+  now(): number {
+    return this.host.now();
+  }
+
+  /** Throws if the device is lost, destroyed, or has reported an error nobody was waiting for. */
+  check(): void {
+    if (this.stopped) throw this.stopped;
+    if (this.uncaptured) {
+      const error = this.uncaptured;
+      this.uncaptured = undefined;
+      throw error;
+    }
+  }
+
+  /** Waits for a GPU promise; loss of the device ends the wait. */
+  async wait<T>(label: string, promise: Promise<T>): Promise<T> {
+    this.check();
+    const guarded = Promise.race([promise, this.lost]);
+    try {
+      return await (this.host.wait ? this.host.wait(guarded) : guarded);
+    } catch (error) {
+      throw this.stopped ?? toGpuError(label, error);
+    }
+  }
+
+  /** Runs `body`, which makes GPU calls and does not wait, and throws the first error that it caused. */
+  async scope<T>(label: string, body: () => T): Promise<T> {
+    this.check();
+    const { device } = this.host;
+    for (const filter of filters) device.pushErrorScope(filter);
+    let result: T | undefined;
+    let thrown: unknown;
+    try {
+      result = body();
+    } catch (error) {
+      thrown = error;
+    }
+    const popped = filters.map(() => {
+      try {
+        return device.popErrorScope();
+      } catch (error) {
+        return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    const settled = await this.wait(label, Promise.allSettled(popped));
+    if (thrown !== undefined) throw toGpuError(label, thrown);
+    for (const entry of settled) {
+      if (entry.status === 'rejected') throw toGpuError(label, entry.reason);
+      if (entry.value) throw toGpuError(label, entry.value);
+    }
+    return result as T;
+  }
+
+  /** Makes a buffer; call inside `scope`, which reports a failure. `bytes` is rounded up to 4. */
+  createBuffer(label: string, bytes: number, usage: GPUBufferUsageFlags, purpose: Purpose): DeviceBuffer {
+    this.check();
+    const size = Math.max(16, Math.ceil(bytes / 4) * 4);
+    const poisoned = this.poison && purpose === 'activations';
+    const gpu = this.host.device.createBuffer({ label, size, usage, mappedAtCreation: poisoned });
+    if (poisoned) {
+      new Uint8Array(gpu.getMappedRange()).fill(0xff);
+      gpu.unmap();
+    }
+    this.bytes[purpose] += size;
+    this.peakBytes = Math.max(this.peakBytes, this.totalBytes);
+    const buffer: DeviceBuffer = {
+      gpu,
+      label,
+      bytes: size,
+      destroy: () => {
+        if (!this.owned.delete(buffer)) return;
+        this.bytes[purpose] -= size;
+        gpu.destroy();
+      },
+    };
+    this.owned.add(buffer);
+    return buffer;
+  }
+
+  /** The pipeline of a kernel, compiled once for each text. Bindings follow the kernel's own declarations; uniforms have a dynamic offset. */
+  pipeline(label: string, text: string): Promise<Pipeline> {
+    let made = this.pipelines.get(text);
+    if (!made) {
+      made = this.compile(label, text);
+      this.pipelines.set(text, made);
+      made.catch(() => this.pipelines.delete(text));
+    }
+    return made;
+  }
+
+  private async compile(label: string, text: string): Promise<Pipeline> {
+    const { device } = this.host;
+    const shader = shaderInterface(label, text);
+    let pending: Promise<GPUComputePipeline> | undefined;
+    const layout = await this.scope(label, () => {
+      const entries: GPUBindGroupLayoutEntry[] = shader.bindings.map((b) => ({
+        binding: b.index,
+        visibility: 4, // GPUShaderStage.COMPUTE
+        buffer: { type: b.writes ? 'storage' : 'read-only-storage' },
+      }));
+      if (shader.params)
+        entries.push({ binding: shader.params.index, visibility: 4, buffer: { type: 'uniform', hasDynamicOffset: true } });
+      const bindGroupLayout = device.createBindGroupLayout({ label, entries });
+      const module = device.createShaderModule({ label, code: text });
+      pending = device.createComputePipelineAsync({
+        label,
+        layout: device.createPipelineLayout({ label, bindGroupLayouts: [bindGroupLayout] }),
+        compute: { module, entryPoint: 'main' },
+      });
+      pending.catch(() => undefined);
+      return bindGroupLayout;
+    });
+    return { pipeline: await this.wait(label, pending!), layout };
+  }
+
+  /** Copies `bytes` of a buffer into host memory. Waits for all work submitted before. */
+  async read(buffer: DeviceBuffer, offset: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+    const size = Math.ceil(bytes / 4) * 4;
+    let staging: DeviceBuffer | undefined;
+    try {
+      await this.scope(`read ${buffer.label}`, () => {
+        staging = this.createBuffer(`read ${buffer.label}`, size, 1 | 8, 'transfer'); // MAP_READ | COPY_DST
+        const encoder = this.gpu.createCommandEncoder();
+        encoder.copyBufferToBuffer(buffer.gpu, offset, staging.gpu, 0, size);
+        this.gpu.queue.submit([encoder.finish()]);
+      });
+      await this.wait(`read ${buffer.label}`, staging!.gpu.mapAsync(1, 0, size));
+      return new Uint8Array(staging!.gpu.getMappedRange(0, size).slice(0, bytes));
+    } catch (error) {
+      throw this.stopped ?? toGpuError(`read ${buffer.label}`, error);
+    } finally {
+      staging?.destroy();
+    }
+  }
+
+  /** Gives everything back: all buffers, then the device itself. */
+  destroy(): void {
+    for (const buffer of [...this.owned]) buffer.destroy();
+    this.pipelines.clear();
+    this.stopped ??= new GpuError('lost', 'device', '[device] the GPU device must be alive but was destroyed: open the model again');
+    this.host.device.destroy();
+  }
+}
+
+/** Any failure of a GPU call as a GpuError naming `label`. */
+export function toGpuError(label: string, error: unknown): GpuError {
+  if (error instanceof GpuError) return error;
+  const { name = '', message = String(error) } = error as { name?: string; message?: string };
+  const type = (error as object | undefined)?.constructor?.name ?? name;
+  const kind: GpuErrorKind = /OutOfMemory/.test(type) || /out of memory/i.test(message)
+    ? 'out-of-memory'
+    : /lost/i.test(message)
+      ? 'lost'
+      : /Validation|Pipeline|TypeError/.test(type)
+        ? 'validation'
+        : 'internal';
+  const cure = kind === 'out-of-memory' ? ': choose a smaller picture or batch, or close other programs that use the GPU' : '';
+  return new GpuError(kind, label, `[${label}] the GPU must accept this step but answered ${kind}: ${message.trim().split('\n')[0]}${cure}`, { cause: error });
+}

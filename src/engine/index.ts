@@ -1,0 +1,19 @@
+/** Overtone's engine: tensors, ops, graphs, plans and sessions on WebGPU. */
+export * from './errors.ts';
+export { type Dtype, bytesOf, bf16ToNumber, f16ToNumber, numberToBf16, numberToF16 } from './dtype.ts';
+export { type Dim, type Extents, Size, add as addDims, ceilDiv, evaluate, extent, maximum, mul as mulDims, shapeText } from './extent.ts';
+export { type Tensor, columns, named, reshape, rowRange, rows, width } from './tensor.ts';
+export { Graph, type Node, type Weights, weightsOf } from './graph.ts';
+export type { Dispatch, Lowering, Op, Operand, WeightOperand } from './op.ts';
+export { type Plan, type PlanOptions, compile, planText } from './plan.ts';
+export { Device, type DeviceBuffer, type DeviceHost, type Purpose } from './device.ts';
+export type { Stream } from './stream.ts';
+export { Scratch, Session, type SessionOptions, createSession } from './session.ts';
+export { type LoadProgress, type WeightSource, WeightStore } from './weights.ts';
+export { linear } from './ops/linear.ts';
+export { add } from './ops/add.ts';
+export { silu } from './ops/silu.ts';
+export { gelu } from './ops/gelu.ts';
+export { siluMul } from './ops/silu_mul.ts';
+export { gatedAdd } from './ops/gated_add.ts';
+export { outerAdd } from './ops/outer_add.ts';

@@ -1,0 +1,127 @@
+/**
+ * An op: what a model calls. It checks its inputs when the graph is built, knows its cost, and lowers itself to dispatches of kernels
+ * when the graph is compiled. Everything about an op is in its own file under ops/; nothing here knows any of them.
+ */
+import type { Dtype } from './dtype.ts';
+import { GraphError } from './errors.ts';
+import { type Dim, add as addDims, mul, sameDim, shapeText } from './extent.ts';
+import type { Node } from './graph.ts';
+import { type Tensor, isContiguous, placement, root } from './tensor.ts';
+
+/** Work of one call: multiply-adds count as 2 FLOPs; bytes are what must be read and written once. */
+export interface Cost {
+  readonly flops: Dim;
+  readonly bytes: Dim;
+}
+
+/** A node that stands for two; its output is the later one's. */
+export type Fused = Omit<Node, 'output'>;
+
+export interface Op<Attrs = unknown> {
+  /** The one name of this op: file, kernel label, profiler and benchmark row. */
+  readonly name: string;
+  /** Dispatches that compute `node`. */
+  lower(node: Node<Attrs>, context: Lowering): Dispatch[];
+  /** FLOPs of the call; bytes follow from its tensors. */
+  flops(node: Node<Attrs>): Dim;
+  /** Inputs that are written too (states). */
+  readonly mutates?: readonly string[];
+  /** Input whose memory the output is (a state that goes on under a new name). */
+  readonly aliases?: string;
+  /** A node that does the work of `node` and of its only consumer `next`, or nothing. */
+  absorb?(node: Node<Attrs>, next: Node): Fused | undefined;
+  /** A node that does the work of `node` and of `before`, whose output only `node` reads as input `name`, or nothing. */
+  absorbInput?(node: Node<Attrs>, name: string, before: Node): Fused | undefined;
+}
+
+/** Storage form of a weight: `rows` as in the checkpoint; `ohwi` for convolutions, (Cout, kh, kw, Cin). */
+export type Layout = 'rows' | 'ohwi';
+
+/** A weight as a kernel wants it: one buffer for each part, split along the first axis where a binding is too small for all. */
+export interface WeightOperand {
+  readonly key: string;
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: Dtype;
+  readonly layout: Layout;
+  readonly parts: readonly { readonly start: number; readonly rows: number }[];
+}
+
+export type Operand = { readonly tensor: Tensor } | { readonly weight: WeightOperand; readonly part: number };
+
+/** One dispatch of one kernel. Names in `bind` and `params` are those of the kernel's WGSL. */
+export interface Dispatch {
+  readonly label: string;
+  readonly shader: string;
+  readonly bind: Readonly<Record<string, Operand>>;
+  /** Whole numbers for u32 fields, any number for f32 fields. */
+  readonly params: Readonly<Record<string, Dim>>;
+  /** Workgroups, counted in one line; the engine folds the count where a dimension would overflow. */
+  readonly groups: Dim;
+}
+
+/** What an op may ask of the compiler while it lowers itself. */
+export interface Lowering {
+  readonly limits: { readonly maxStorageBufferBindingSize: number };
+  /** The stored form of a weight. `dtype` fixes it (small vectors are kept in f32); otherwise it stays as the checkpoint has it. */
+  weight(tensor: Tensor, options?: { layout?: Layout; dtype?: Dtype; split?: boolean }): WeightOperand;
+  /** Memory for the dispatches of this node only. */
+  scratch(name: string, shape: readonly Dim[]): Tensor;
+}
+
+/** Adds a call of `op` to the graph of its inputs. */
+export function call<Attrs>(
+  op: Op<Attrs>,
+  inputs: Readonly<Record<string, Tensor | undefined>>,
+  attrs: Attrs,
+  output: { shape: readonly Dim[]; dtype?: Dtype; name?: string },
+): Tensor {
+  const given = Object.fromEntries(Object.entries(inputs).filter((e): e is [string, Tensor] => e[1] !== undefined));
+  const tensors = Object.values(given);
+  const graph = tensors[0].graph;
+  for (const [name, x] of Object.entries(given))
+    if (x.graph !== graph) throw new GraphError(`[${op.name}] ${name} must belong to graph ${graph.name} but belongs to ${x.graph.name}`);
+  const alias = op.aliases ? given[op.aliases] : undefined;
+  const name = output.name ?? defaultName(given) ?? `${op.name}.${graph.nodes.length}`;
+  const tensor = graph.add({
+    name,
+    dtype: output.dtype ?? 'f32',
+    shape: output.shape,
+    role: alias ? root(alias).role : 'intermediate',
+    view: alias && { base: root(alias), ...placement(alias) },
+  });
+  const node: Node<Attrs> = { op, inputs: given, attrs, output: tensor };
+  tensor.source = node as Node;
+  graph.nodes.push(node as Node);
+  return tensor;
+}
+
+/** An op with a weight is called what its module is called in the checkpoint: `a.b.weight` makes `a.b`. */
+function defaultName(inputs: Readonly<Record<string, Tensor>>): string | undefined {
+  const weight = inputs.weight;
+  return weight?.role === 'weight' && weight.name.endsWith('.weight') ? weight.name.slice(0, -'.weight'.length) : undefined;
+}
+
+/** Throws unless `x` has this shape. */
+export function checkShape(op: string, name: string, x: Tensor, shape: readonly Dim[]): void {
+  if (x.shape.length !== shape.length || !x.shape.every((d, i) => sameDim(d, shape[i])))
+    throw new GraphError(`[${op}] ${name} must be ${shapeText(shape)} but got ${shapeText(x.shape)}`);
+}
+
+export function checkDtype(op: string, name: string, x: Tensor, dtype: Dtype): void {
+  if (x.dtype !== dtype) throw new GraphError(`[${op}] ${name} must be ${dtype} but got ${x.dtype}`);
+}
+
+/** Throws unless the rows of `x` follow each other without gaps. */
+export function checkContiguous(op: string, name: string, x: Tensor): void {
+  if (!isContiguous(x)) throw new GraphError(`[${op}] ${name} must be contiguous but is a strided view: copy it first`);
+}
+
+/** Bytes that a node reads and writes at least: every operand once. */
+export function bytesMoved(node: Node, weightBytes: (x: Tensor) => number): Dim {
+  return [...Object.values(node.inputs), node.output].reduce<Dim>((sum, x) => {
+    const elements = mul(...x.shape);
+    return addDims(sum, x.role === 'weight' ? weightBytes(x) : mul(4, elements));
+  }, 0);
+}
+

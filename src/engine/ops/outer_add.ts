@@ -1,0 +1,20 @@
+/** outerAdd(a, b): every row of a plus every row of b. */
+import { GraphError } from '../errors.ts';
+import { call } from '../op.ts';
+import { type Tensor, rows, width } from '../tensor.ts';
+import { elementwiseOp } from './elementwise.ts';
+
+const outerAddOp = elementwiseOp({
+  name: 'outer_add',
+  inputs: ['a', 'b'],
+  expression: 'a + b',
+  row: { a: 'row / params.inner', b: 'row % params.inner' },
+  inner: ({ inputs }) => rows(inputs.b),
+  flops: 1,
+});
+
+/** a (S, W), b (R, W) → (S, R, W) with a's row s plus b's row r. */
+export function outerAdd(a: Tensor, b: Tensor): Tensor {
+  if (width(a) !== width(b)) throw new GraphError(`[outer_add] b must be ${width(a)} wide but is ${width(b)}`);
+  return call(outerAddOp, { a, b }, {}, { shape: [rows(a), rows(b), width(a)] });
+}

@@ -1,0 +1,188 @@
+/**
+ * A plan: a graph compiled for one set of limits. Ops are fused and lowered to dispatches, weights get their stored form, intermediates their
+ * memory. It owns nothing on the GPU; it can be printed and compared.
+ */
+import { type Dtype, bytesOf } from './dtype.ts';
+import { GraphError, OvertoneError } from './errors.ts';
+import { type Dim, maximum, mul, shapeText } from './extent.ts';
+import { fuse } from './fuse.ts';
+import type { Graph, Node } from './graph.ts';
+import { type Lifetime, assignBlocks } from './memory.ts';
+import { type Dispatch, type Layout, type Lowering, type Operand, type WeightOperand, bytesMoved } from './op.ts';
+import { type ShaderInterface, checkInterface, shaderInterface } from './shader.ts';
+import { type Tensor, maxElements, root } from './tensor.ts';
+
+export interface PlanOptions {
+  /** Largest storage binding of the device, bytes; WebGPU's default is 128 MiB. */
+  readonly maxStorageBufferBindingSize?: number;
+  /** Stored dtype of a weight of the checkpoint; f32 without. */
+  readonly weightDtype?: (name: string) => Dtype;
+  /** Names of intermediates to keep: they are computed as written and can be read after a run. */
+  readonly keep?: readonly string[];
+}
+
+export interface PlannedDispatch extends Dispatch {
+  readonly interface: ShaderInterface;
+  /** Work of the op, on its first dispatch. */
+  readonly flops: Dim;
+  readonly bytes: Dim;
+  readonly output: Tensor;
+}
+
+/** A buffer that the caller may know: an input, a state or an output. */
+export interface NamedBuffer {
+  readonly name: string;
+  readonly tensor: Tensor;
+  readonly bytes: number;
+  readonly kind: 'input' | 'state' | 'output';
+}
+
+export interface Plan {
+  readonly name: string;
+  readonly dispatches: readonly PlannedDispatch[];
+  readonly weights: readonly WeightOperand[];
+  readonly named: ReadonlyMap<string, NamedBuffer>;
+  /** Bytes of each shared block, and the block or named buffer of each tensor that has memory. */
+  readonly blocks: readonly number[];
+  readonly home: ReadonlyMap<Tensor, { readonly block: number } | { readonly name: string }>;
+  /** Outputs and kept intermediates by name. */
+  readonly outputs: ReadonlyMap<string, Tensor>;
+  /** Bytes of intermediates as planned and without sharing. */
+  readonly memory: { readonly planned: number; readonly naive: number };
+}
+
+const DEFAULT_BINDING = 128 * 1024 * 1024;
+
+/** Compiles `graph`. Errors: GraphError for a kernel that does not fit its op, OvertoneError `memory` for a tensor beyond the limits. */
+export function compile(graph: Graph, options: PlanOptions = {}): Plan {
+  const limit = options.maxStorageBufferBindingSize ?? DEFAULT_BINDING;
+  const outputs = collectOutputs(graph, options.keep ?? []);
+  const nodes = fuse(graph, new Set(outputs.values()));
+  const weights = new Map<string, WeightOperand>();
+  const temporary: Tensor[] = [];
+  const lowering: Lowering = {
+    limits: { maxStorageBufferBindingSize: limit },
+    weight(tensor, { layout = 'rows', dtype = options.weightDtype?.(tensor.name) ?? 'f32', split = false } = {}) {
+      const operand = weightOperand(tensor, layout, dtype, split ? limit : Infinity, limit);
+      const before = weights.get(operand.key);
+      if (before) return before;
+      weights.set(operand.key, operand);
+      return operand;
+    },
+    scratch(name, shape) {
+      const tensor = graph.add({ name, dtype: 'f32', shape, role: 'intermediate' });
+      temporary.push(tensor);
+      return tensor;
+    },
+  };
+  const weightBytes = (x: Tensor) => maxElements(x) * bytesOf(options.weightDtype?.(x.name) ?? 'f32');
+  const dispatches = nodes.flatMap((node) => lowerNode(node, lowering, weightBytes));
+  return { name: graph.name, dispatches, weights: [...weights.values()], outputs, ...place(graph, dispatches, outputs, limit) };
+}
+
+function collectOutputs(graph: Graph, keep: readonly string[]): Map<string, Tensor> {
+  const outputs = new Map(graph.outputs);
+  for (const name of keep) {
+    const found = graph.nodes.map((n) => n.output).findLast((x) => x.name === name);
+    if (!found) throw new GraphError(`[graph ${graph.name}] ${name} must be an intermediate to be kept, but there is none of that name`);
+    if (!outputs.has(name)) outputs.set(name, found);
+  }
+  return outputs;
+}
+
+function lowerNode(node: Node, lowering: Lowering, weightBytes: (x: Tensor) => number): PlannedDispatch[] {
+  return node.op.lower(node, lowering).map((dispatch, i) => {
+    const shader = shaderInterface(dispatch.label, dispatch.shader);
+    checkInterface(dispatch.label, shader, Object.keys(dispatch.bind), Object.keys(dispatch.params));
+    const work = i === 0 ? { flops: node.op.flops(node), bytes: bytesMoved(node, weightBytes) } : { flops: 0, bytes: 0 };
+    return { ...dispatch, ...work, interface: shader, output: node.output };
+  });
+}
+
+function weightOperand(tensor: Tensor, layout: Layout, dtype: Dtype, splitAbove: number, limit: number): WeightOperand {
+  if (tensor.role !== 'weight') throw new GraphError(`[plan] ${tensor.name} must be a weight but is ${tensor.role}`);
+  const shape = tensor.shape as readonly number[];
+  const row = shape.slice(1).reduce((p, n) => p * n, 1) * bytesOf(dtype);
+  const rowsAPart = Math.min(shape[0], Math.floor(Math.min(splitAbove, 2 ** 40) / row));
+  if (Math.min(rowsAPart, shape[0]) * row > limit || rowsAPart < 1)
+    throw new OvertoneError(
+      'memory',
+      `[plan] ${tensor.name} ${shapeText(shape)} takes ${shape[0] * row} bytes in ${dtype}; a binding holds ${limit}: store it in fewer bits or use a device with larger bindings`,
+    );
+  // parts start at even rows so that packed 16-bit elements never share a word
+  const step = rowsAPart < shape[0] ? rowsAPart - (rowsAPart % 4 && rowsAPart > 4 ? rowsAPart % 4 : 0) : rowsAPart;
+  const parts = [];
+  for (let start = 0; start < shape[0]; start += step) parts.push({ start, rows: Math.min(step, shape[0] - start) });
+  return { key: `${tensor.name}|${layout}|${dtype}|${parts.length}`, name: tensor.name, shape, dtype, layout, parts };
+}
+
+function place(graph: Graph, dispatches: readonly PlannedDispatch[], outputs: ReadonlyMap<string, Tensor>, limit: number) {
+  const home = new Map<Tensor, { block: number } | { name: string }>();
+  const named = new Map<string, NamedBuffer>();
+  const addNamed = (name: string, tensor: Tensor, kind: NamedBuffer['kind']) => {
+    if (home.has(tensor)) return;
+    home.set(tensor, { name });
+    named.set(name, { name, tensor, bytes: bytes(tensor, limit), kind });
+  };
+  for (const x of graph.tensors) if (!x.view && (x.role === 'input' || x.role === 'state')) addNamed(x.name, x, x.role);
+  for (const [name, x] of outputs) addNamed(name, root(x), 'output');
+
+  const lives = new Map<Tensor, { first: number; last: number }>();
+  dispatches.forEach((dispatch, at) => {
+    for (const tensor of tensorsOf(dispatch)) {
+      if (home.has(tensor)) continue;
+      const life = lives.get(tensor);
+      if (life) life.last = at;
+      else lives.set(tensor, { first: at, last: at });
+    }
+  });
+  const tensors = [...lives.keys()];
+  const lifetimes: Lifetime[] = tensors.map((t) => ({ bytes: bytes(t, limit), ...lives.get(t)! }));
+  const { blocks, block } = assignBlocks(lifetimes);
+  tensors.forEach((t, i) => home.set(t, { block: block[i] }));
+  const memory = { planned: blocks.reduce((a, b) => a + b, 0), naive: lifetimes.reduce((a, l) => a + l.bytes, 0) };
+  return { home, named, blocks, memory };
+}
+
+function* tensorsOf(dispatch: Dispatch): Iterable<Tensor> {
+  for (const operand of Object.values(dispatch.bind)) if ('tensor' in operand) yield root(operand.tensor);
+}
+
+/** Bytes of a tensor at its maximum, padded to whole vec4s. */
+function bytes(x: Tensor, limit: number): number {
+  const size = Math.max(16, Math.ceil((maxElements(x) * bytesOf(x.dtype)) / 16) * 16);
+  if (size > limit)
+    throw new OvertoneError(
+      'memory',
+      `[plan] ${x.name} ${shapeText(x.shape)} takes ${size} bytes; a binding of this device holds ${limit}: choose a smaller picture or batch`,
+    );
+  return size;
+}
+
+/** The plan as text: one line a dispatch, then weights and memory. */
+export function planText(plan: Plan): string {
+  const where = (operand: Operand): string => {
+    if ('weight' in operand) {
+      const w = operand.weight;
+      return `${w.name}:${w.dtype}${w.layout === 'rows' ? '' : `:${w.layout}`}${w.parts.length > 1 ? `#${operand.part}` : ''}`;
+    }
+    const at = plan.home.get(root(operand.tensor))!;
+    return 'block' in at ? `#${at.block}` : at.name;
+  };
+  const lines = plan.dispatches.map((d, i) => {
+    const bind = d.interface.bindings.map((b) => `${b.name}${b.writes ? '→' : '←'}${where(d.bind[b.name])}`).join(' ');
+    const params = Object.entries(d.params).map(([k, v]) => `${k}=${String(v)}`).join(' ');
+    return `${String(i).padStart(4)} ${d.label.padEnd(16)} ${d.output.name} ${shapeText(d.output.shape)} | ${bind} | ${params} | ×${String(d.groups)}`;
+  });
+  const named = [...plan.named.values()].map((n) => `     ${n.kind} ${n.name} ${n.tensor.dtype} ${shapeText(n.tensor.shape)}`);
+  const kernels = new Set(plan.dispatches.map((d) => d.shader)).size;
+  const weights = plan.weights.reduce((sum, w) => sum + maximum(mul(...w.shape)) * bytesOf(w.dtype), 0);
+  return [
+    `plan ${plan.name}: ${plan.dispatches.length} dispatches of ${kernels} kernels`,
+    ...named,
+    ...lines,
+    `weights ${plan.weights.length} tensors, ${weights} bytes`,
+    `intermediates ${plan.memory.planned} bytes in ${plan.blocks.length} blocks, ${plan.memory.naive} without sharing`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,234 @@
+/**
+ * A session: a plan living on a device. Pipelines, buffers and bind groups are made once; a run writes small uniforms and encodes. It owns
+ * what it made, and `destroy` gives all of it back; buffers handed in stay their owner's.
+ */
+import type { Device, DeviceBuffer, Pipeline } from './device.ts';
+import { bytesOf } from './dtype.ts';
+import { ArgumentError, GpuError, throwIfAborted } from './errors.ts';
+import { type Dim, type Extents, evaluate } from './extent.ts';
+import type { Operand } from './op.ts';
+import type { Plan, PlannedDispatch } from './plan.ts';
+import type { Stream } from './stream.ts';
+import { type Tensor, count, placement, root, rows, width } from './tensor.ts';
+import { UniformPage } from './uniforms.ts';
+import type { WeightStore } from './weights.ts';
+
+const USAGE = 128 | 8 | 4; // STORAGE | COPY_DST | COPY_SRC
+const MAX_GROUPS = 65535;
+
+/** Buffers for intermediates that several sessions use in turn: the largest of their plans in each place. */
+export class Scratch {
+  private constructor(readonly blocks: readonly DeviceBuffer[]) {}
+
+  static async create(device: Device, plans: readonly Plan[]): Promise<Scratch> {
+    const sizes: number[] = [];
+    for (const plan of plans)
+      descending(plan.blocks).forEach((b, i) => {
+        sizes[i] = Math.max(sizes[i] ?? 0, plan.blocks[b]);
+      });
+    const blocks: DeviceBuffer[] = [];
+    try {
+      await device.scope('activations', () => {
+        for (const bytes of sizes) blocks.push(device.createBuffer('activations', bytes, USAGE, 'activations'));
+      });
+    } catch (error) {
+      for (const block of blocks) block.destroy();
+      throw error;
+    }
+    return new Scratch(blocks);
+  }
+
+  destroy(): void {
+    for (const block of this.blocks) block.destroy();
+  }
+}
+
+/** Indices of blocks, largest first. */
+function descending(blocks: readonly number[]): number[] {
+  return blocks.map((_, i) => i).sort((a, b) => blocks[b] - blocks[a] || a - b);
+}
+
+export interface SessionOptions {
+  readonly weights?: WeightStore;
+  /** Buffers for inputs, states or outputs that someone else owns, by name: a cache shared with another session, or its output as our input. */
+  readonly buffers?: Readonly<Record<string, DeviceBuffer>>;
+  readonly scratch?: Scratch;
+  readonly signal?: AbortSignal;
+}
+
+interface Step {
+  readonly dispatch: PlannedDispatch;
+  readonly pipeline: Pipeline;
+  readonly group: GPUBindGroup;
+}
+
+/** Makes the session of `plan`. Its weights must be in `options.weights` already. */
+export async function createSession(device: Device, plan: Plan, options: SessionOptions = {}): Promise<Session> {
+  const owned: DeviceBuffer[] = [];
+  try {
+    const named = new Map<string, DeviceBuffer>();
+    const blocks: DeviceBuffer[] = [];
+    await device.scope(`${plan.name}: buffers`, () => {
+      for (const { name, bytes, kind } of plan.named.values()) {
+        let buffer = options.buffers?.[name];
+        if (buffer && buffer.bytes < bytes)
+          throw new ArgumentError(`[${plan.name}] buffer ${name} must hold ${bytes} bytes but holds ${buffer.bytes}`);
+        if (!buffer) owned.push((buffer = device.createBuffer(name, bytes, USAGE, kind === 'state' ? 'state' : 'activations')));
+        named.set(name, buffer);
+      }
+      const order = descending(plan.blocks);
+      order.forEach((b, i) => {
+        let buffer = options.scratch?.blocks[i];
+        if (!buffer) owned.push((buffer = device.createBuffer(`${plan.name}#${b}`, plan.blocks[b], USAGE, 'activations')));
+        blocks[b] = buffer;
+      });
+    });
+    const pipelines = await compileAll(device, plan, options.signal);
+    const steps: Step[] = [];
+    await device.scope(`${plan.name}: bind groups`, () => {
+      const buffers = (operand: Operand): DeviceBuffer => {
+        if ('weight' in operand) return weightPart(plan, options.weights, operand);
+        const at = plan.home.get(root(operand.tensor))!;
+        return 'block' in at ? blocks[at.block] : named.get(at.name)!;
+      };
+      plan.dispatches.forEach((dispatch, i) => {
+        const entries: GPUBindGroupEntry[] = dispatch.interface.bindings.map((b) => ({
+          binding: b.index,
+          resource: { buffer: buffers(dispatch.bind[b.name]).gpu, size: bindingSize(dispatch.bind[b.name], device) },
+        }));
+        if (dispatch.interface.params)
+          entries.push({ binding: dispatch.interface.params.index, resource: { buffer: device.uniforms.buffer.gpu, size: UniformPage.slotBytes } });
+        steps.push({
+          dispatch,
+          pipeline: pipelines[i],
+          group: device.gpu.createBindGroup({ label: dispatch.label, layout: pipelines[i].layout, entries }),
+        });
+      });
+    });
+    throwIfAborted(options.signal, plan.name);
+    return new Session(device, plan, steps, named, owned);
+  } catch (error) {
+    for (const buffer of owned) buffer.destroy();
+    throw error;
+  }
+}
+
+/** All pipelines of a plan, compiled in parallel; waits for every one, also when one fails. */
+async function compileAll(device: Device, plan: Plan, signal: AbortSignal | undefined): Promise<Pipeline[]> {
+  throwIfAborted(signal, plan.name);
+  const results = await Promise.allSettled(plan.dispatches.map((d) => device.pipeline(d.label, d.shader)));
+  return results.map((r) => {
+    if (r.status === 'rejected') throw r.reason;
+    return r.value;
+  });
+}
+
+function weightPart(plan: Plan, store: WeightStore | undefined, operand: { weight: { key: string; name: string }; part: number }): DeviceBuffer {
+  const part = store?.get(operand.weight.key)?.[operand.part];
+  if (!part) throw new ArgumentError(`[${plan.name}] weight ${operand.weight.name} must be loaded before its session is made`);
+  return part;
+}
+
+/** A shared block may be larger than one binding may be; its tensor never is. */
+function bindingSize(operand: Operand, device: Device): number | undefined {
+  if ('weight' in operand) return undefined;
+  const x = root(operand.tensor);
+  const elements = count(x);
+  const bytes = Math.max(16, Math.ceil((typeof elements === 'number' ? elements : elements.max) * bytesOf(x.dtype) / 16) * 16);
+  return Math.min(bytes, device.limits.maxStorageBufferBindingSize);
+}
+
+export class Session {
+  private last: Extents = {};
+
+  constructor(
+    private readonly device: Device,
+    readonly plan: Plan,
+    private readonly steps: readonly Step[],
+    private readonly named: ReadonlyMap<string, DeviceBuffer>,
+    private readonly owned: readonly DeviceBuffer[],
+  ) {}
+
+  /** The buffer of an input, state or output. */
+  buffer(name: string): DeviceBuffer {
+    const home = this.homeOf(name);
+    const buffer = this.named.get(home);
+    if (!buffer) throw new ArgumentError(`[${this.plan.name}] ${name} must be an input, a state or an output; there are ${[...this.named.keys()].join(', ')}`);
+    return buffer;
+  }
+
+  private homeOf(name: string): string {
+    const output = this.plan.outputs.get(name);
+    const home = output && this.plan.home.get(root(output));
+    return home && 'name' in home ? home.name : name;
+  }
+
+  /** Encodes one run with these extents, slice by slice. */
+  async encode(stream: Stream, extents: Extents = {}): Promise<void> {
+    this.last = extents;
+    for (const step of this.steps) {
+      this.encodeStep(stream, step, extents);
+      if (stream.full) await stream.pacing();
+    }
+  }
+
+  private encodeStep(stream: Stream, { dispatch, pipeline, group }: Step, extents: Extents): void {
+    const groups = evaluate(dispatch.groups, extents);
+    if (groups === 0) return;
+    const offsets = dispatch.interface.params ? [this.device.uniforms.offset(paramWords(dispatch, extents))] : [];
+    const units = evaluate(dispatch.flops, extents) + 10 * evaluate(dispatch.bytes, extents);
+    const pass = stream.compute(dispatch.label, units);
+    pass.setPipeline(pipeline.pipeline);
+    pass.setBindGroup(0, group, offsets);
+    const y = Math.ceil(groups / MAX_GROUPS);
+    if (y > MAX_GROUPS) throw new GpuError('validation', dispatch.label, `[${dispatch.label}] needs ${groups} workgroups; a device takes ${MAX_GROUPS ** 2}`);
+    pass.dispatchWorkgroups(Math.ceil(groups / y), y, 1);
+  }
+
+  /** Elements of an output (or state) after the last run, dense and row-major. */
+  async read(name: string, extents: Extents = this.last): Promise<Float32Array<ArrayBuffer>> {
+    return new Float32Array(await this.readBytes(name, extents));
+  }
+
+  /** The same for a u32 tensor. */
+  async readU32(name: string, extents: Extents = this.last): Promise<Uint32Array<ArrayBuffer>> {
+    return new Uint32Array(await this.readBytes(name, extents));
+  }
+
+  private async readBytes(name: string, extents: Extents): Promise<ArrayBuffer> {
+    const x: Tensor = this.plan.outputs.get(name) ?? this.plan.named.get(name)!.tensor;
+    const at = (d: Dim) => evaluate(d, extents);
+    const [height, columns] = [at(rows(x)), width(x)];
+    const { offset, stride } = placement(x);
+    const [first, step] = [at(offset), at(stride)];
+    const span = height === 0 ? 0 : (height - 1) * step + columns;
+    if (span === 0) return new ArrayBuffer(0);
+    const words = new Uint32Array((await this.device.read(this.buffer(name), first * 4, span * 4)).buffer);
+    if (step === columns) return words.buffer;
+    const dense = new Uint32Array(height * columns);
+    for (let r = 0; r < height; r++) dense.set(words.subarray(r * step, r * step + columns), r * columns);
+    return dense.buffer;
+  }
+
+  destroy(): void {
+    for (const buffer of this.owned) buffer.destroy();
+  }
+}
+
+const words = new Map<number, { u32: Uint32Array<ArrayBuffer>; f32: Float32Array }>();
+
+/** The uniform block of a dispatch. The array is used again by the next call of the same length. */
+function paramWords(dispatch: PlannedDispatch, extents: Extents): Uint32Array<ArrayBuffer> {
+  const { fields } = dispatch.interface.params!;
+  let block = words.get(fields.length);
+  if (!block) {
+    const u32 = new Uint32Array(fields.length);
+    words.set(fields.length, (block = { u32, f32: new Float32Array(u32.buffer) }));
+  }
+  fields.forEach((field, i) => {
+    const value = evaluate(dispatch.params[field.name], extents);
+    if (field.type === 'f32') block.f32[i] = value;
+    else block.u32[i] = value;
+  });
+  return block.u32;
+}

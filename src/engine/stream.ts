@@ -1,0 +1,151 @@
+/**
+ * A stream: commands on their way to the queue. Sessions encode into it; it submits in slices of bounded predicted time, so that no submit
+ * holds the GPU for long and a run can be cancelled between slices.
+ */
+import type { Device, DeviceBuffer } from './device.ts';
+import { throwIfAborted } from './errors.ts';
+
+/** Aim for a slice, milliseconds. */
+const SLICE_MS = 100;
+/** Slices that may be on the GPU at once. */
+const IN_FLIGHT = 2;
+
+/** How long work takes on this device, learned from finished slices. */
+export interface Pace {
+  /** Predicted nanoseconds a FLOP (or a tenth of a byte). */
+  nsPerUnit: number;
+}
+
+export class Stream {
+  private encoder: GPUCommandEncoder | undefined;
+  private pass: GPUComputePassEncoder | undefined;
+  private predicted = 0;
+  private units = 0;
+  private label = '';
+  private readonly errors: Promise<void>[] = [];
+  private readonly flights: Promise<void>[] = [];
+  private failure: unknown;
+  private detach: () => void;
+  /** Submits so far and dispatches so far. */
+  submits = 0;
+  dispatches = 0;
+
+  constructor(
+    private readonly device: Device,
+    private readonly pace: Pace,
+    readonly name: string,
+    private readonly signal: AbortSignal | undefined,
+    attach: (flush: () => void) => () => void,
+  ) {
+    this.detach = attach(() => this.submit());
+  }
+
+  /** The open compute pass, for one dispatch called `label` that is predicted to take `units`. */
+  compute(label: string, units: number): GPUComputePassEncoder {
+    this.encoder ??= this.device.gpu.createCommandEncoder({ label: this.name });
+    this.pass ??= this.encoder.beginComputePass({ label: this.name });
+    this.label = label;
+    this.units += units;
+    this.predicted += units * this.pace.nsPerUnit;
+    this.dispatches++;
+    return this.pass;
+  }
+
+  /** Whether the open slice has reached its time. */
+  get full(): boolean {
+    return this.predicted > SLICE_MS * 1e6;
+  }
+
+  /** Writes host data; ordered after everything encoded before. */
+  write(buffer: DeviceBuffer, data: ArrayBufferView<ArrayBuffer>, offset = 0): void {
+    this.submit();
+    this.device.gpu.queue.writeBuffer(buffer.gpu, offset, data.buffer, data.byteOffset, data.byteLength);
+  }
+
+  /** Copies between buffers; ordered. */
+  copy(from: DeviceBuffer, fromOffset: number, to: DeviceBuffer, toOffset: number, bytes: number): void {
+    this.endPass();
+    this.encoder ??= this.device.gpu.createCommandEncoder({ label: this.name });
+    this.encoder.copyBufferToBuffer(from.gpu, fromOffset, to.gpu, toOffset, bytes);
+  }
+
+  /** Sends what is encoded. Errors surface at the next `pacing` or `finish`. */
+  submit(): void {
+    if (!this.encoder) return;
+    const { encoder, units, label } = this;
+    this.endPass();
+    this.encoder = undefined;
+    this.units = 0;
+    this.predicted = 0;
+    this.submits++;
+    const start = this.device.now();
+    const done = this.device.scope(`${this.name}: ${label}`, () => this.device.gpu.queue.submit([encoder.finish()]));
+    const settled = done.then(
+      () => undefined,
+      (error: unknown) => {
+        this.failure ??= error;
+      },
+    );
+    this.errors.push(settled);
+    const alone = this.flights.length === 0;
+    const flight = settled.then(async () => {
+      if (this.failure) return;
+      try {
+        await this.device.wait(`${this.name}: ${label}`, this.device.gpu.queue.onSubmittedWorkDone());
+        if (alone && units > 1e6) this.learn(units, this.device.now() - start);
+      } catch (error) {
+        this.failure ??= error;
+      }
+    });
+    this.flights.push(flight);
+  }
+
+  /** Between dispatches: submits a full slice, waits while too many are in flight, throws on abort or failure. */
+  async pacing(): Promise<void> {
+    if (this.failure) throw this.failure;
+    if (!this.full) return;
+    this.submit();
+    while (this.flights.length > IN_FLIGHT) await this.flights.shift();
+    if (this.failure) throw this.failure;
+    throwIfAborted(this.signal, this.name);
+  }
+
+  /** Sends the rest and waits until the GPU has done all of it. */
+  async finish(): Promise<void> {
+    try {
+      this.submit();
+      await Promise.all(this.flights);
+      await Promise.all(this.errors);
+      if (this.failure) throw this.failure;
+      this.device.check();
+      throwIfAborted(this.signal, this.name);
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Gives up: nothing more is sent; waits for what was. Never throws. */
+  async abandon(): Promise<void> {
+    if (this.encoder) {
+      this.endPass();
+      this.encoder = undefined;
+    }
+    await Promise.allSettled([...this.flights, ...this.errors]);
+    this.close();
+  }
+
+  private close(): void {
+    this.detach();
+    this.detach = () => undefined;
+  }
+
+  private endPass(): void {
+    this.pass?.end();
+    this.pass = undefined;
+  }
+
+  private learn(units: number, ms: number): void {
+    const seen = (ms * 1e6) / units;
+    this.pace.nsPerUnit = this.pace.nsPerUnit * 0.5 + seen * 0.5;
+  }
+}

@@ -1,0 +1,105 @@
+/** A tensor: the description of a value in a graph. It owns nothing; where its elements live is the plan's business. */
+import type { Dtype } from './dtype.ts';
+import { GraphError } from './errors.ts';
+import { type Dim, add, divisible, maximum, mul, sameDim, shapeText } from './extent.ts';
+import type { Graph, Node } from './graph.ts';
+
+export type Role = 'weight' | 'input' | 'state' | 'intermediate';
+
+/** Where a view's elements lie in its base, read as rows: element (r, c) of the view is base[offset + r·stride + c]. */
+export interface View {
+  readonly base: Tensor;
+  readonly offset: Dim;
+  readonly stride: Dim;
+}
+
+export interface Tensor {
+  readonly graph: Graph;
+  readonly id: number;
+  name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly Dim[];
+  readonly role: Role;
+  /** The op that computes it; none for weights, inputs, states and views. */
+  source?: Node;
+  readonly view?: View;
+}
+
+/** Number of elements. */
+export function count(x: Tensor): Dim {
+  return mul(...x.shape);
+}
+
+/** The last axis. */
+export function width(x: Tensor): number {
+  const last = x.shape[x.shape.length - 1];
+  if (typeof last !== 'number') throw new GraphError(`[${x.name}] last axis must be a fixed width but got ${String(last)}`);
+  return last;
+}
+
+/** Product of all axes but the last. */
+export function rows(x: Tensor): Dim {
+  return mul(...x.shape.slice(0, -1));
+}
+
+/** The tensor whose memory `x` lies in: itself, unless it is a view or continues a state. */
+export function root(x: Tensor): Tensor {
+  while (x.view) x = x.view.base;
+  return x;
+}
+
+/** Offset and row stride of `x` in its root, in elements. */
+export function placement(x: Tensor): { offset: Dim; stride: Dim } {
+  return x.view ? { offset: x.view.offset, stride: x.view.stride } : { offset: 0, stride: width(x) };
+}
+
+/** Whether rows follow each other without gaps from the start of the buffer. */
+export function isContiguous(x: Tensor): boolean {
+  return !x.view || (x.view.offset === 0 && sameDim(x.view.stride, width(x)));
+}
+
+/** Whether rows can be read in groups of `n` elements. */
+export function isAligned(x: Tensor, n: number): boolean {
+  const { offset, stride } = placement(x);
+  return width(x) % n === 0 && divisible(offset, n) && divisible(stride, n);
+}
+
+function viewOf(x: Tensor, shape: readonly Dim[], offset: Dim, stride: Dim, name: string): Tensor {
+  return x.graph.add({ name, dtype: x.dtype, shape, role: root(x).role, view: { base: root(x), offset, stride } });
+}
+
+/** Columns [start, start + count) of the last axis; a view, no copy. */
+export function columns(x: Tensor, start: number, count: number): Tensor {
+  const { offset, stride } = placement(x);
+  if (start < 0 || count < 1 || start + count > width(x))
+    throw new GraphError(`[columns] ${x.name} must hold columns ${start}…${start + count} but has ${width(x)}`);
+  return viewOf(x, [...x.shape.slice(0, -1), count], add(offset, start), stride, `${x.name}[:, ${start}:${start + count}]`);
+}
+
+/** `count` rows from row `start` of x read as (rows, width); a view of shape (count, width). */
+export function rowRange(x: Tensor, start: Dim, count: Dim): Tensor {
+  const { offset, stride } = placement(x);
+  return viewOf(x, [count, width(x)], add(offset, mul(start, stride)), stride, `${x.name}[${String(start)}:+${String(count)}]`);
+}
+
+/** Another shape over the same elements; a strided view keeps its last axis. */
+export function reshape(x: Tensor, shape: readonly Dim[]): Tensor {
+  if (!sameDim(mul(...shape), count(x)))
+    throw new GraphError(`[reshape] ${x.name} ${shapeText(x.shape)} must keep its elements but got ${shapeText(shape)}`);
+  const last = shape[shape.length - 1];
+  const { offset, stride } = placement(x);
+  if (sameDim(last, width(x))) return viewOf(x, shape, offset, stride, x.name);
+  if (!isContiguous(x)) throw new GraphError(`[reshape] ${x.name} must be contiguous to change its last axis; it is a strided view`);
+  return viewOf(x, shape, 0, last, x.name);
+}
+
+/** Gives an intermediate the name it has in the reference, so that it can be kept and compared. */
+export function named(x: Tensor, name: string): Tensor {
+  x.name = name;
+  return x;
+}
+
+/** Bytes at the extents' maxima. */
+export function maxElements(x: Tensor): number {
+  return maximum(count(x));
+}

@@ -1,0 +1,151 @@
+/**
+ * Weights on the device: each operand that plans ask for is read once, row by row range, brought into its stored form and kept in buffers
+ * that all sessions of a model share.
+ */
+import type { Device, DeviceBuffer } from './device.ts';
+import { type Dtype, bytesOf, f16ToNumber, numberToBf16, numberToF16 } from './dtype.ts';
+import { FileError, GraphError, throwIfAborted } from './errors.ts';
+import type { WeightOperand } from './op.ts';
+import { shapeText } from './extent.ts';
+
+/** Where weights come from: a checkpoint, or formula-made tensors. */
+export interface WeightSource {
+  /** Dtype of the stored bytes. */
+  dtype(name: string): Dtype;
+  /** Bytes of rows [start, start + count) of the first axis, row-major, little endian. */
+  read(name: string, start: number, count: number, signal?: AbortSignal): Promise<Uint8Array>;
+}
+
+/** Rows are read in pieces of about this many bytes. */
+const PIECE = 16 * 1024 * 1024;
+
+export interface LoadProgress {
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+}
+
+export class WeightStore {
+  private readonly parts = new Map<string, DeviceBuffer[]>();
+
+  constructor(private readonly device: Device) {}
+
+  /** Buffers of an operand, one for each part. */
+  get(key: string): readonly DeviceBuffer[] | undefined {
+    return this.parts.get(key);
+  }
+
+  /** Loads the operands that are not there yet. After a failure nothing of this call is held. */
+  async load(
+    operands: readonly WeightOperand[],
+    source: WeightSource,
+    options: { signal?: AbortSignal; onProgress?: (p: LoadProgress) => void } = {},
+  ): Promise<void> {
+    const wanted = [...new Map(operands.map((o) => [o.key, o])).values()].filter((o) => !this.parts.has(o.key));
+    const totalBytes = wanted.reduce((sum, o) => sum + partBytes(o, o.shape[0]), 0);
+    let loadedBytes = 0;
+    const added: string[] = [];
+    try {
+      await this.device.scope('weights', () => {
+        for (const o of wanted) {
+          const buffers: DeviceBuffer[] = [];
+          this.parts.set(o.key, buffers);
+          added.push(o.key);
+          for (const part of o.parts)
+            buffers.push(this.device.createBuffer(o.name, partBytes(o, part.rows), 128 | 8 | 4, 'weights')); // STORAGE | COPY_DST | COPY_SRC
+        }
+      });
+      for (const o of wanted) {
+        const buffers = this.parts.get(o.key)!;
+        const rowBytes = partBytes(o, 1);
+        // pieces of whole groups of four rows keep packed 16-bit elements on word boundaries
+        const step = Math.max(4, Math.floor(PIECE / Math.max(1, rowBytes) / 4) * 4);
+        for (const [p, part] of o.parts.entries())
+          for (let start = 0; start < part.rows; start += step) {
+            throwIfAborted(options.signal, 'load');
+            const rows = Math.min(step, part.rows - start);
+            const stored = await source.read(o.name, part.start + start, rows, options.signal);
+            const bytes = toForm(o, rows, stored, source.dtype(o.name));
+            this.device.gpu.queue.writeBuffer(buffers[p].gpu, start * rowBytes, padded(bytes));
+            loadedBytes += bytes.byteLength;
+            options.onProgress?.({ loadedBytes, totalBytes });
+          }
+      }
+      await this.device.scope('weights', () => undefined);
+    } catch (error) {
+      for (const key of added) {
+        for (const buffer of this.parts.get(key)!) buffer.destroy();
+        this.parts.delete(key);
+      }
+      throw error;
+    }
+  }
+
+  destroy(): void {
+    for (const buffers of this.parts.values()) for (const buffer of buffers) buffer.destroy();
+    this.parts.clear();
+  }
+}
+
+function partBytes(o: WeightOperand, rows: number): number {
+  return rows * o.shape.slice(1).reduce((p, n) => p * n, 1) * bytesOf(o.dtype);
+}
+
+function padded(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (bytes.byteLength % 4 === 0) return bytes;
+  const whole = new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4);
+  whole.set(bytes);
+  return whole;
+}
+
+/** Stored rows in the operand's dtype and layout. */
+export function toForm(o: WeightOperand, rows: number, stored: Uint8Array, dtype: Dtype): Uint8Array<ArrayBuffer> {
+  const elements = (rows * o.shape.slice(1).reduce((p, n) => p * n, 1)) | 0;
+  if (stored.byteLength !== elements * bytesOf(dtype))
+    throw new FileError(`${o.name} ${shapeText(o.shape)} must have ${elements * bytesOf(dtype)} bytes in ${rows} rows but has ${stored.byteLength}`);
+  const cast = dtype === o.dtype ? aligned(stored) : castTo(aligned(stored), dtype, o);
+  return o.layout === 'rows' ? cast : toOhwi(o, rows, cast);
+}
+
+/** The same bytes at an offset that typed arrays accept. */
+function aligned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.byteOffset % 4 === 0 && bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+}
+
+/** Any stored float dtype as f32; exact. */
+export function widen(bytes: Uint8Array<ArrayBuffer>, dtype: Dtype): Float32Array<ArrayBuffer> {
+  if (dtype === 'f32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  const half = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+  const out = new Float32Array(half.length);
+  if (dtype === 'bf16') {
+    const bits = new Uint32Array(out.buffer);
+    for (let i = 0; i < half.length; i++) bits[i] = half[i] << 16;
+  } else if (dtype === 'f16') for (let i = 0; i < half.length; i++) out[i] = f16ToNumber(half[i]);
+  else throw new GraphError(`[weights] stored dtype must be f32, f16 or bf16 but is ${dtype}`);
+  return out;
+}
+
+function castTo(bytes: Uint8Array<ArrayBuffer>, from: Dtype, o: WeightOperand): Uint8Array<ArrayBuffer> {
+  const values = widen(bytes, from);
+  if (o.dtype === 'f32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const out = new Uint16Array(values.length);
+  const round = o.dtype === 'bf16' ? numberToBf16 : numberToF16;
+  for (let i = 0; i < values.length; i++) {
+    out[i] = round(values[i]);
+    if (o.dtype === 'f16' && (out[i] & 0x7fff) === 0x7c00 && Number.isFinite(values[i]))
+      throw new FileError(`${o.name} must stay within 65504 to be stored as f16 but holds ${values[i]}: store it as bf16`);
+  }
+  return new Uint8Array(out.buffer);
+}
+
+/** (Cout, Cin, kh, kw) → (Cout, kh, kw, Cin) */
+function toOhwi(o: WeightOperand, rows: number, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const [, channels, height, breadth] = o.shape;
+  const taps = height * breadth;
+  const make = bytesOf(o.dtype) === 2 ? Uint16Array : Uint32Array;
+  const from = new make(bytes.buffer, bytes.byteOffset, bytes.byteLength / make.BYTES_PER_ELEMENT);
+  const to = new make(from.length);
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < channels; c++)
+      for (let t = 0; t < taps; t++) to[(r * taps + t) * channels + c] = from[(r * channels + c) * taps + t];
+  return new Uint8Array(to.buffer as ArrayBuffer);
+}

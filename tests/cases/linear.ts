@@ -1,0 +1,84 @@
+import { extent, gelu, linear, silu, add } from '../../src/engine/index.ts';
+import type { CaseList, OpCase, Spec, Values } from '../support/case.ts';
+
+type Options = { dtype?: Spec['dtype']; bias?: boolean; residual?: boolean; activation?: 'silu' | 'gelu'; scale?: number; rowsExtent?: boolean; timed?: boolean; maxBinding?: number };
+
+function linearCase(M: number, N: number, K: number, o: Options = {}): OpCase {
+  const { dtype = 'f32', bias = true } = o;
+  const parts = [`${M}×${N}×${K}`, dtype, !bias && 'no bias', o.activation, o.residual && 'residual', o.scale && `scale ${o.scale}`, o.maxBinding && 'split'];
+  const height = o.rowsExtent ? extent('rows', M + 70) : M;
+  return {
+    name: parts.filter(Boolean).join(' '),
+    timed: o.timed,
+    maxBinding: o.maxBinding,
+    extents: { rows: M },
+    tensors: {
+      x: { shape: [height, K], scale: o.scale },
+      weight: { shape: [N, K], role: 'weight', dtype },
+      ...(bias && { bias: { shape: [N], role: 'weight' as const } }),
+      ...(o.residual && { residual: { shape: [height, N] } }),
+    },
+    build(t) {
+      let y = linear(t.x, t.weight, t.bias);
+      if (o.activation) y = (o.activation === 'gelu' ? gelu : silu)(y);
+      return { y: o.residual ? add(t.residual, y) : y };
+    },
+    reference: (v) => ({ y: reference(v, M, N, K, o.activation) }),
+  };
+}
+
+function reference(v: Readonly<Record<string, Values>>, M: number, N: number, K: number, activation?: string): Values {
+  const y = new Float64Array(M * N);
+  for (let m = 0; m < M; m++)
+    for (let n = 0; n < N; n++) {
+      let sum = v.bias ? v.bias[n] : 0;
+      for (let k = 0; k < K; k++) sum += v.x[m * K + k] * v.weight[n * K + k];
+      if (activation === 'silu') sum /= 1 + Math.exp(-sum);
+      if (activation === 'gelu') sum = 0.5 * sum * (1 + erf(sum / Math.SQRT2));
+      y[m * N + n] = sum + (v.residual ? v.residual[m * N + n] : 0);
+    }
+  return y;
+}
+
+/** erf by its Taylor series, or the continued fraction of erfc from 3 on; f64. */
+export function erf(x: number): number {
+  const a = Math.abs(x);
+  if (a < 3) {
+    let term = x;
+    let sum = x;
+    for (let n = 1; n < 120; n++) {
+      term *= (-x * x) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (sum * 2) / Math.sqrt(Math.PI);
+  }
+  let fraction = 0;
+  for (let n = 80; n > 0; n--) fraction = n / 2 / (a + fraction);
+  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction));
+}
+
+export const list: CaseList = {
+  op: 'linear',
+  cases: [
+    linearCase(31, 32, 33),
+    linearCase(32, 33, 31),
+    linearCase(33, 31, 32, { bias: false }),
+    linearCase(7, 36, 64, { activation: 'silu', rowsExtent: true }),
+    linearCase(65, 68, 192, { activation: 'gelu', residual: true, rowsExtent: true }),
+    linearCase(40, 257, 255, { activation: 'gelu', residual: true }),
+    linearCase(40, 192, 192, { dtype: 'bf16' }),
+    linearCase(33, 35, 37, { dtype: 'bf16', residual: true }),
+    linearCase(40, 192, 192, { dtype: 'f16' }),
+    linearCase(33, 35, 37, { dtype: 'f16', bias: false }),
+    linearCase(5, 64, 48, { scale: 1e6 }),
+    linearCase(5, 64, 48, { scale: 1e6, dtype: 'bf16' }),
+    linearCase(1, 511, 192, { dtype: 'bf16', bias: false }),
+    linearCase(1, 257, 255),
+    linearCase(1, 64, 4, { activation: 'silu', residual: true }),
+    linearCase(1, 300, 37, { dtype: 'f16', activation: 'gelu' }),
+    linearCase(9, 100, 64, { dtype: 'bf16', maxBinding: 8192, residual: true }),
+    linearCase(1, 100, 64, { maxBinding: 8192 }),
+    linearCase(2_100_000, 4, 4),
+    linearCase(320, 1536, 1536, { dtype: 'bf16', timed: true }),
+  ],
+};

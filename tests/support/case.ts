@@ -1,0 +1,36 @@
+/** Op cases: one list for tests, benchmarks and the support check. A case is a one-op graph, its sizes, and a plain reference in f64. */
+import type { Dtype, Extents, Graph, Tensor } from '../../src/engine/index.ts';
+
+export type Values = Float64Array;
+
+export interface Spec {
+  readonly shape: readonly (number | import('../../src/engine/index.ts').Size)[];
+  /** Elements of the run when the shape has extents: evaluated from `Case.extents`. */
+  readonly role?: 'input' | 'weight' | 'state';
+  readonly dtype?: Dtype;
+  /** How values are made: uniform in [−1, 1) times `scale` plus `shift`, or by index. */
+  readonly scale?: number;
+  readonly shift?: number;
+  readonly fill?: (index: number) => number;
+}
+
+export interface OpCase {
+  readonly name: string;
+  readonly tensors: Readonly<Record<string, Spec>>;
+  readonly extents?: Extents;
+  /** Limit given to the planner, for cases that must be split. */
+  readonly maxBinding?: number;
+  /** Builds the call and returns outputs by name. */
+  build(t: Readonly<Record<string, Tensor>>, graph: Graph): Readonly<Record<string, Tensor>>;
+  /** Expected outputs from the (rounded) inputs, in f64. */
+  reference(v: Readonly<Record<string, Values>>): Readonly<Record<string, Values>>;
+  /** Largest ‖ours − ref‖ / ‖ref‖; 2e-6 without. */
+  readonly tolerance?: number;
+  /** Part of the benchmark. */
+  readonly timed?: boolean;
+}
+
+export interface CaseList {
+  readonly op: string;
+  readonly cases: readonly OpCase[];
+}
