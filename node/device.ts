@@ -16,7 +16,11 @@ export async function openDevice(options: NodeDeviceOptions = {}): Promise<Devic
   kept.overtoneGpu ??= create([...(options.dawn ?? [])]);
   const adapter = await kept.overtoneGpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter)
-    throw new GpuError('no-adapter', 'device', '[device] a Vulkan, Metal or Direct3D 12 driver must be installed but Dawn found no adapter: run `npm run setup`, or install mesa-vulkan-drivers 25 or newer');
+    throw new GpuError(
+      'no-adapter',
+      'device',
+      '[device] a Vulkan, Metal or Direct3D 12 driver must be installed but Dawn found no adapter: run `npm run setup`, or install mesa-vulkan-drivers 25 or newer',
+    );
   const device = await adapter.requestDevice({
     requiredLimits: {
       maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,

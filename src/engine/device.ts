@@ -61,7 +61,11 @@ export class Device {
     this.features = device.features;
     this.description = host.description;
     this.lost = device.lost.then((info) => {
-      this.stopped ??= new GpuError('lost', 'device', `[device] the GPU device must stay alive but was lost: ${info.message || info.reason}; open the model again`);
+      this.stopped ??= new GpuError(
+        'lost',
+        'device',
+        `[device] the GPU device must stay alive but was lost: ${info.message || info.reason}; open the model again`,
+      );
       throw this.stopped;
     });
     this.lost.catch(() => undefined);
@@ -203,7 +207,11 @@ export class Device {
         buffer: { type: b.writes ? 'storage' : 'read-only-storage' },
       }));
       if (shader.params)
-        entries.push({ binding: shader.params.index, visibility: 4, buffer: { type: 'uniform', hasDynamicOffset: true } });
+        entries.push({
+          binding: shader.params.index,
+          visibility: 4,
+          buffer: { type: 'uniform', hasDynamicOffset: true },
+        });
       const bindGroupLayout = device.createBindGroupLayout({ label, entries });
       const module = device.createShaderModule({ label, code: text });
       pending = device.createComputePipelineAsync({
@@ -241,7 +249,11 @@ export class Device {
   destroy(): void {
     for (const buffer of [...this.owned]) buffer.destroy();
     this.pipelines.clear();
-    this.stopped ??= new GpuError('lost', 'device', '[device] the GPU device must be alive but was destroyed: open the model again');
+    this.stopped ??= new GpuError(
+      'lost',
+      'device',
+      '[device] the GPU device must be alive but was destroyed: open the model again',
+    );
     this.host.device.destroy();
   }
 }
@@ -251,13 +263,20 @@ export function toGpuError(label: string, error: unknown): GpuError {
   if (error instanceof GpuError) return error;
   const { name = '', message = String(error) } = error as { name?: string; message?: string };
   const type = (error as object | undefined)?.constructor?.name ?? name;
-  const kind: GpuErrorKind = /OutOfMemory/.test(type) || /out of memory/i.test(message)
-    ? 'out-of-memory'
-    : /lost/i.test(message)
-      ? 'lost'
-      : /Validation|Pipeline|TypeError/.test(type)
-        ? 'validation'
-        : 'internal';
-  const cure = kind === 'out-of-memory' ? ': choose a smaller picture or batch, or close other programs that use the GPU' : '';
-  return new GpuError(kind, label, `[${label}] the GPU must accept this step but answered ${kind}: ${message.trim().split('\n')[0]}${cure}`, { cause: error });
+  const kind: GpuErrorKind =
+    /OutOfMemory/.test(type) || /out of memory/i.test(message)
+      ? 'out-of-memory'
+      : /lost/i.test(message)
+        ? 'lost'
+        : /Validation|Pipeline|TypeError/.test(type)
+          ? 'validation'
+          : 'internal';
+  const cure =
+    kind === 'out-of-memory' ? ': choose a smaller picture or batch, or close other programs that use the GPU' : '';
+  return new GpuError(
+    kind,
+    label,
+    `[${label}] the GPU must accept this step but answered ${kind}: ${message.trim().split('\n')[0]}${cure}`,
+    { cause: error },
+  );
 }

@@ -61,7 +61,8 @@ function normal(terms: readonly Term[]): Dim {
 
 /** A named size with its maximum, e.g. `extent('visible', 1024)`. */
 export function extent(name: string, max: number): Size {
-  if (!Number.isSafeInteger(max) || max < 0) throw new GraphError(`[extent] ${name} must have a whole maximum but got ${max}`);
+  if (!Number.isSafeInteger(max) || max < 0)
+    throw new GraphError(`[extent] ${name} must have a whole maximum but got ${max}`);
   const atom: Atom = {
     text: name,
     max,

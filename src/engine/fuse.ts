@@ -7,7 +7,7 @@ import { type Tensor, root } from './tensor.ts';
 export function fuse(graph: Graph, keep: ReadonlySet<Tensor>): Node[] {
   let nodes = [...graph.nodes];
   const fixed = new Set([...graph.outputs.values(), ...keep].map(root));
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     const uses = countUses(nodes);
     for (const node of nodes) {
@@ -30,7 +30,12 @@ function countUses(nodes: readonly Node[]): Map<Tensor, number> {
   return uses;
 }
 
-function soleConsumer(node: Node, nodes: readonly Node[], uses: Map<Tensor, number>, fixed: ReadonlySet<Tensor>): Node | undefined {
+function soleConsumer(
+  node: Node,
+  nodes: readonly Node[],
+  uses: Map<Tensor, number>,
+  fixed: ReadonlySet<Tensor>,
+): Node | undefined {
   const x = node.output;
   if (x.view || fixed.has(x) || uses.get(x) !== 1) return undefined;
   return nodes.find((n) => Object.values(n.inputs).includes(x));

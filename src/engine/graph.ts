@@ -53,7 +53,10 @@ export class Graph {
   private declare(name: string, shape: readonly Dim[], dtype: Dtype, role: Role): Tensor {
     const before = this.names.get(name);
     if (before) {
-      const same = before.role === role && before.shape.length === shape.length && before.shape.every((d, i) => sameDim(d, shape[i]));
+      const same =
+        before.role === role &&
+        before.shape.length === shape.length &&
+        before.shape.every((d, i) => sameDim(d, shape[i]));
       if (!same)
         throw new GraphError(
           `[graph ${this.name}] ${name} must be declared alike everywhere but is ${before.role} ${shapeText(before.shape)} and ${role} ${shapeText(shape)}`,

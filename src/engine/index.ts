@@ -1,7 +1,18 @@
 /** Overtone's engine: tensors, ops, graphs, plans and sessions on WebGPU. */
 export * from './errors.ts';
 export { type Dtype, bytesOf, bf16ToNumber, f16ToNumber, numberToBf16, numberToF16 } from './dtype.ts';
-export { type Dim, type Extents, Size, add as addDims, ceilDiv, evaluate, extent, maximum, mul as mulDims, shapeText } from './extent.ts';
+export {
+  type Dim,
+  type Extents,
+  Size,
+  add as addDims,
+  ceilDiv,
+  evaluate,
+  extent,
+  maximum,
+  mul as mulDims,
+  shapeText,
+} from './extent.ts';
 export { type Tensor, columns, named, reshape, rowRange, rows, width } from './tensor.ts';
 export { Graph, type Node, type Weights, weightsOf } from './graph.ts';
 export type { Dispatch, Lowering, Op, Operand, WeightOperand } from './op.ts';
@@ -17,3 +28,8 @@ export { gelu } from './ops/gelu.ts';
 export { siluMul } from './ops/silu_mul.ts';
 export { gatedAdd } from './ops/gated_add.ts';
 export { outerAdd } from './ops/outer_add.ts';
+export { type LayerNormOptions, layerNorm } from './ops/layer_norm.ts';
+export { rmsNorm } from './ops/rms_norm.ts';
+export { gather } from './ops/gather.ts';
+export { scatter } from './ops/scatter.ts';
+export { type DiffusionUpdateOptions, diffusionUpdate } from './ops/diffusion_update.ts';

@@ -80,7 +80,8 @@ export function call<Attrs>(
   const tensors = Object.values(given);
   const graph = tensors[0].graph;
   for (const [name, x] of Object.entries(given))
-    if (x.graph !== graph) throw new GraphError(`[${op.name}] ${name} must belong to graph ${graph.name} but belongs to ${x.graph.name}`);
+    if (x.graph !== graph)
+      throw new GraphError(`[${op.name}] ${name} must belong to graph ${graph.name} but belongs to ${x.graph.name}`);
   const alias = op.aliases ? given[op.aliases] : undefined;
   const name = output.name ?? defaultName(given) ?? `${op.name}.${graph.nodes.length}`;
   const tensor = graph.add({
@@ -99,7 +100,9 @@ export function call<Attrs>(
 /** An op with a weight is called what its module is called in the checkpoint: `a.b.weight` makes `a.b`. */
 function defaultName(inputs: Readonly<Record<string, Tensor>>): string | undefined {
   const weight = inputs.weight;
-  return weight?.role === 'weight' && weight.name.endsWith('.weight') ? weight.name.slice(0, -'.weight'.length) : undefined;
+  return weight?.role === 'weight' && weight.name.endsWith('.weight')
+    ? weight.name.slice(0, -'.weight'.length)
+    : undefined;
 }
 
 /** Throws unless `x` has this shape. */
@@ -124,4 +127,3 @@ export function bytesMoved(node: Node, weightBytes: (x: Tensor) => number): Dim 
     return addDims(sum, x.role === 'weight' ? weightBytes(x) : mul(4, elements));
   }, 0);
 }
-

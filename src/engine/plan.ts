@@ -77,14 +77,23 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
   };
   const weightBytes = (x: Tensor) => maxElements(x) * bytesOf(options.weightDtype?.(x.name) ?? 'f32');
   const dispatches = nodes.flatMap((node) => lowerNode(node, lowering, weightBytes));
-  return { name: graph.name, dispatches, weights: [...weights.values()], outputs, ...place(graph, dispatches, outputs, limit) };
+  return {
+    name: graph.name,
+    dispatches,
+    weights: [...weights.values()],
+    outputs,
+    ...place(graph, dispatches, outputs, limit),
+  };
 }
 
 function collectOutputs(graph: Graph, keep: readonly string[]): Map<string, Tensor> {
   const outputs = new Map(graph.outputs);
   for (const name of keep) {
     const found = graph.nodes.map((n) => n.output).findLast((x) => x.name === name);
-    if (!found) throw new GraphError(`[graph ${graph.name}] ${name} must be an intermediate to be kept, but there is none of that name`);
+    if (!found)
+      throw new GraphError(
+        `[graph ${graph.name}] ${name} must be an intermediate to be kept, but there is none of that name`,
+      );
     if (!outputs.has(name)) outputs.set(name, found);
   }
   return outputs;
@@ -94,7 +103,8 @@ function lowerNode(node: Node, lowering: Lowering, weightBytes: (x: Tensor) => n
   return node.op.lower(node, lowering).map((dispatch, i) => {
     const shader = shaderInterface(dispatch.label, dispatch.shader);
     checkInterface(dispatch.label, shader, Object.keys(dispatch.bind), Object.keys(dispatch.params));
-    const work = i === 0 ? { flops: node.op.flops(node), bytes: bytesMoved(node, weightBytes) } : { flops: 0, bytes: 0 };
+    const work =
+      i === 0 ? { flops: node.op.flops(node), bytes: bytesMoved(node, weightBytes) } : { flops: 0, bytes: 0 };
     return { ...dispatch, ...work, interface: shader, output: node.output };
   });
 }
@@ -116,7 +126,12 @@ function weightOperand(tensor: Tensor, layout: Layout, dtype: Dtype, splitAbove:
   return { key: `${tensor.name}|${layout}|${dtype}|${parts.length}`, name: tensor.name, shape, dtype, layout, parts };
 }
 
-function place(graph: Graph, dispatches: readonly PlannedDispatch[], outputs: ReadonlyMap<string, Tensor>, limit: number) {
+function place(
+  graph: Graph,
+  dispatches: readonly PlannedDispatch[],
+  outputs: ReadonlyMap<string, Tensor>,
+  limit: number,
+) {
   const home = new Map<Tensor, { block: number } | { name: string }>();
   const named = new Map<string, NamedBuffer>();
   const addNamed = (name: string, tensor: Tensor, kind: NamedBuffer['kind']) => {
@@ -171,10 +186,14 @@ export function planText(plan: Plan): string {
   };
   const lines = plan.dispatches.map((d, i) => {
     const bind = d.interface.bindings.map((b) => `${b.name}${b.writes ? '→' : '←'}${where(d.bind[b.name])}`).join(' ');
-    const params = Object.entries(d.params).map(([k, v]) => `${k}=${String(v)}`).join(' ');
+    const params = Object.entries(d.params)
+      .map(([k, v]) => `${k}=${String(v)}`)
+      .join(' ');
     return `${String(i).padStart(4)} ${d.label.padEnd(16)} ${d.output.name} ${shapeText(d.output.shape)} | ${bind} | ${params} | ×${String(d.groups)}`;
   });
-  const named = [...plan.named.values()].map((n) => `     ${n.kind} ${n.name} ${n.tensor.dtype} ${shapeText(n.tensor.shape)}`);
+  const named = [...plan.named.values()].map(
+    (n) => `     ${n.kind} ${n.name} ${n.tensor.dtype} ${shapeText(n.tensor.shape)}`,
+  );
   const kernels = new Set(plan.dispatches.map((d) => d.shader)).size;
   const weights = plan.weights.reduce((sum, w) => sum + maximum(mul(...w.shape)) * bytesOf(w.dtype), 0);
   return [

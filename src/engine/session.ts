@@ -73,13 +73,15 @@ export async function createSession(device: Device, plan: Plan, options: Session
         let buffer = options.buffers?.[name];
         if (buffer && buffer.bytes < bytes)
           throw new ArgumentError(`[${plan.name}] buffer ${name} must hold ${bytes} bytes but holds ${buffer.bytes}`);
-        if (!buffer) owned.push((buffer = device.createBuffer(name, bytes, USAGE, kind === 'state' ? 'state' : 'activations')));
+        if (!buffer)
+          owned.push((buffer = device.createBuffer(name, bytes, USAGE, kind === 'state' ? 'state' : 'activations')));
         named.set(name, buffer);
       }
       const order = descending(plan.blocks);
       order.forEach((b, i) => {
         let buffer = options.scratch?.blocks[i];
-        if (!buffer) owned.push((buffer = device.createBuffer(`${plan.name}#${b}`, plan.blocks[b], USAGE, 'activations')));
+        if (!buffer)
+          owned.push((buffer = device.createBuffer(`${plan.name}#${b}`, plan.blocks[b], USAGE, 'activations')));
         blocks[b] = buffer;
       });
     });
@@ -97,7 +99,10 @@ export async function createSession(device: Device, plan: Plan, options: Session
           resource: { buffer: buffers(dispatch.bind[b.name]).gpu, size: bindingSize(dispatch.bind[b.name], device) },
         }));
         if (dispatch.interface.params)
-          entries.push({ binding: dispatch.interface.params.index, resource: { buffer: device.uniforms.buffer.gpu, size: UniformPage.slotBytes } });
+          entries.push({
+            binding: dispatch.interface.params.index,
+            resource: { buffer: device.uniforms.buffer.gpu, size: UniformPage.slotBytes },
+          });
         steps.push({
           dispatch,
           pipeline: pipelines[i],
@@ -123,9 +128,14 @@ async function compileAll(device: Device, plan: Plan, signal: AbortSignal | unde
   });
 }
 
-function weightPart(plan: Plan, store: WeightStore | undefined, operand: { weight: { key: string; name: string }; part: number }): DeviceBuffer {
+function weightPart(
+  plan: Plan,
+  store: WeightStore | undefined,
+  operand: { weight: { key: string; name: string }; part: number },
+): DeviceBuffer {
   const part = store?.get(operand.weight.key)?.[operand.part];
-  if (!part) throw new ArgumentError(`[${plan.name}] weight ${operand.weight.name} must be loaded before its session is made`);
+  if (!part)
+    throw new ArgumentError(`[${plan.name}] weight ${operand.weight.name} must be loaded before its session is made`);
   return part;
 }
 
@@ -134,7 +144,10 @@ function bindingSize(operand: Operand, device: Device): number | undefined {
   if ('weight' in operand) return undefined;
   const x = root(operand.tensor);
   const elements = count(x);
-  const bytes = Math.max(16, Math.ceil((typeof elements === 'number' ? elements : elements.max) * bytesOf(x.dtype) / 16) * 16);
+  const bytes = Math.max(
+    16,
+    Math.ceil(((typeof elements === 'number' ? elements : elements.max) * bytesOf(x.dtype)) / 16) * 16,
+  );
   return Math.min(bytes, device.limits.maxStorageBufferBindingSize);
 }
 
@@ -153,7 +166,10 @@ export class Session {
   buffer(name: string): DeviceBuffer {
     const home = this.homeOf(name);
     const buffer = this.named.get(home);
-    if (!buffer) throw new ArgumentError(`[${this.plan.name}] ${name} must be an input, a state or an output; there are ${[...this.named.keys()].join(', ')}`);
+    if (!buffer)
+      throw new ArgumentError(
+        `[${this.plan.name}] ${name} must be an input, a state or an output; there are ${[...this.named.keys()].join(', ')}`,
+      );
     return buffer;
   }
 
@@ -181,7 +197,12 @@ export class Session {
     pass.setPipeline(pipeline.pipeline);
     pass.setBindGroup(0, group, offsets);
     const y = Math.ceil(groups / MAX_GROUPS);
-    if (y > MAX_GROUPS) throw new GpuError('validation', dispatch.label, `[${dispatch.label}] needs ${groups} workgroups; a device takes ${MAX_GROUPS ** 2}`);
+    if (y > MAX_GROUPS)
+      throw new GpuError(
+        'validation',
+        dispatch.label,
+        `[${dispatch.label}] needs ${groups} workgroups; a device takes ${MAX_GROUPS ** 2}`,
+      );
     pass.dispatchWorkgroups(Math.ceil(groups / y), y, 1);
   }
 

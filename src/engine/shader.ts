@@ -29,13 +29,19 @@ const known = new Map<string, ShaderInterface>();
 export function shaderInterface(label: string, text: string): ShaderInterface {
   const before = known.get(text);
   if (before) return before;
-  const bindings = [...text.matchAll(storage)].map((m) => ({ name: m[3], index: Number(m[1]), writes: m[2] === 'read_write' }));
+  const bindings = [...text.matchAll(storage)].map((m) => ({
+    name: m[3],
+    index: Number(m[1]),
+    writes: m[2] === 'read_write',
+  }));
   const at = uniform.exec(text);
   const body = struct.exec(text);
-  if (!!at !== !!body) throw new GraphError(`[${label}] a kernel must have both struct Params and its uniform binding, or neither`);
+  if (!!at !== !!body)
+    throw new GraphError(`[${label}] a kernel must have both struct Params and its uniform binding, or neither`);
   const fields = (body?.[1] ?? '')
+    .replace(/\/\/.*$/gm, '')
     .split(',')
-    .map((line) => line.replace(/\/\/.*$/gm, '').trim())
+    .map((line) => line.trim())
     .filter(Boolean)
     .map((line): Field => {
       const m = /^(\w+)\s*:\s*(u32|i32|f32)$/.exec(line);
@@ -48,13 +54,24 @@ export function shaderInterface(label: string, text: string): ShaderInterface {
 }
 
 /** Throws unless the op names exactly the bindings and fields that the kernel has. */
-export function checkInterface(label: string, shader: ShaderInterface, bind: readonly string[], params: readonly string[]): void {
+export function checkInterface(
+  label: string,
+  shader: ShaderInterface,
+  bind: readonly string[],
+  params: readonly string[],
+): void {
   const compare = (what: string, has: readonly string[], given: readonly string[]) => {
     const missing = has.filter((n) => !given.includes(n));
     const extra = given.filter((n) => !has.includes(n));
     if (missing.length || extra.length)
-      throw new GraphError(`[${label}] ${what} must be ${has.join(', ') || 'none'} but got ${given.join(', ') || 'none'}`);
+      throw new GraphError(
+        `[${label}] ${what} must be ${has.join(', ') || 'none'} but got ${given.join(', ') || 'none'}`,
+      );
   };
-  compare('bindings', shader.bindings.map((b) => b.name), bind);
+  compare(
+    'bindings',
+    shader.bindings.map((b) => b.name),
+    bind,
+  );
   compare('params', shader.params?.fields.map((f) => f.name) ?? [], params);
 }

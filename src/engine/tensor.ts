@@ -33,7 +33,8 @@ export function count(x: Tensor): Dim {
 /** The last axis. */
 export function width(x: Tensor): number {
   const last = x.shape[x.shape.length - 1];
-  if (typeof last !== 'number') throw new GraphError(`[${x.name}] last axis must be a fixed width but got ${String(last)}`);
+  if (typeof last !== 'number')
+    throw new GraphError(`[${x.name}] last axis must be a fixed width but got ${String(last)}`);
   return last;
 }
 
@@ -73,23 +74,38 @@ export function columns(x: Tensor, start: number, count: number): Tensor {
   const { offset, stride } = placement(x);
   if (start < 0 || count < 1 || start + count > width(x))
     throw new GraphError(`[columns] ${x.name} must hold columns ${start}…${start + count} but has ${width(x)}`);
-  return viewOf(x, [...x.shape.slice(0, -1), count], add(offset, start), stride, `${x.name}[:, ${start}:${start + count}]`);
+  return viewOf(
+    x,
+    [...x.shape.slice(0, -1), count],
+    add(offset, start),
+    stride,
+    `${x.name}[:, ${start}:${start + count}]`,
+  );
 }
 
 /** `count` rows from row `start` of x read as (rows, width); a view of shape (count, width). */
 export function rowRange(x: Tensor, start: Dim, count: Dim): Tensor {
   const { offset, stride } = placement(x);
-  return viewOf(x, [count, width(x)], add(offset, mul(start, stride)), stride, `${x.name}[${String(start)}:+${String(count)}]`);
+  return viewOf(
+    x,
+    [count, width(x)],
+    add(offset, mul(start, stride)),
+    stride,
+    `${x.name}[${String(start)}:+${String(count)}]`,
+  );
 }
 
 /** Another shape over the same elements; a strided view keeps its last axis. */
 export function reshape(x: Tensor, shape: readonly Dim[]): Tensor {
   if (!sameDim(mul(...shape), count(x)))
-    throw new GraphError(`[reshape] ${x.name} ${shapeText(x.shape)} must keep its elements but got ${shapeText(shape)}`);
+    throw new GraphError(
+      `[reshape] ${x.name} ${shapeText(x.shape)} must keep its elements but got ${shapeText(shape)}`,
+    );
   const last = shape[shape.length - 1];
   const { offset, stride } = placement(x);
   if (sameDim(last, width(x))) return viewOf(x, shape, offset, stride, x.name);
-  if (!isContiguous(x)) throw new GraphError(`[reshape] ${x.name} must be contiguous to change its last axis; it is a strided view`);
+  if (!isContiguous(x))
+    throw new GraphError(`[reshape] ${x.name} must be contiguous to change its last axis; it is a strided view`);
   return viewOf(x, shape, 0, last, x.name);
 }
 

@@ -101,14 +101,18 @@ function padded(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
 export function toForm(o: WeightOperand, rows: number, stored: Uint8Array, dtype: Dtype): Uint8Array<ArrayBuffer> {
   const elements = (rows * o.shape.slice(1).reduce((p, n) => p * n, 1)) | 0;
   if (stored.byteLength !== elements * bytesOf(dtype))
-    throw new FileError(`${o.name} ${shapeText(o.shape)} must have ${elements * bytesOf(dtype)} bytes in ${rows} rows but has ${stored.byteLength}`);
+    throw new FileError(
+      `${o.name} ${shapeText(o.shape)} must have ${elements * bytesOf(dtype)} bytes in ${rows} rows but has ${stored.byteLength}`,
+    );
   const cast = dtype === o.dtype ? aligned(stored) : castTo(aligned(stored), dtype, o);
   return o.layout === 'rows' ? cast : toOhwi(o, rows, cast);
 }
 
 /** The same bytes at an offset that typed arrays accept. */
 function aligned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return bytes.byteOffset % 4 === 0 && bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+  return bytes.byteOffset % 4 === 0 && bytes.buffer instanceof ArrayBuffer
+    ? (bytes as Uint8Array<ArrayBuffer>)
+    : new Uint8Array(bytes);
 }
 
 /** Any stored float dtype as f32; exact. */
@@ -132,7 +136,9 @@ function castTo(bytes: Uint8Array<ArrayBuffer>, from: Dtype, o: WeightOperand): 
   for (let i = 0; i < values.length; i++) {
     out[i] = round(values[i]);
     if (o.dtype === 'f16' && (out[i] & 0x7fff) === 0x7c00 && Number.isFinite(values[i]))
-      throw new FileError(`${o.name} must stay within 65504 to be stored as f16 but holds ${values[i]}: store it as bf16`);
+      throw new FileError(
+        `${o.name} must stay within 65504 to be stored as f16 but holds ${values[i]}: store it as bf16`,
+      );
   }
   return new Uint8Array(out.buffer);
 }

@@ -1,11 +1,28 @@
 import { extent, gelu, linear, silu, add } from '../../src/engine/index.ts';
 import type { CaseList, OpCase, Spec, Values } from '../support/case.ts';
 
-type Options = { dtype?: Spec['dtype']; bias?: boolean; residual?: boolean; activation?: 'silu' | 'gelu'; scale?: number; rowsExtent?: boolean; timed?: boolean; maxBinding?: number };
+type Options = {
+  dtype?: Spec['dtype'];
+  bias?: boolean;
+  residual?: boolean;
+  activation?: 'silu' | 'gelu';
+  scale?: number;
+  rowsExtent?: boolean;
+  timed?: boolean;
+  maxBinding?: number;
+};
 
 function linearCase(M: number, N: number, K: number, o: Options = {}): OpCase {
   const { dtype = 'f32', bias = true } = o;
-  const parts = [`${M}×${N}×${K}`, dtype, !bias && 'no bias', o.activation, o.residual && 'residual', o.scale && `scale ${o.scale}`, o.maxBinding && 'split'];
+  const parts = [
+    `${M}×${N}×${K}`,
+    dtype,
+    !bias && 'no bias',
+    o.activation,
+    o.residual && 'residual',
+    o.scale && `scale ${o.scale}`,
+    o.maxBinding && 'split',
+  ];
   const height = o.rowsExtent ? extent('rows', M + 70) : M;
   return {
     name: parts.filter(Boolean).join(' '),

@@ -3,6 +3,7 @@ import {
   type Device,
   type Dtype,
   Graph,
+  type Session,
   type Tensor,
   type WeightSource,
   WeightStore,
@@ -37,12 +38,19 @@ export async function runCase(device: Device, test: OpCase): Promise<CaseResult>
   const dtypeOf = (name: string): Dtype => test.tensors[name].dtype ?? 'f32';
   const plan = compile(graph, { weightDtype: dtypeOf, maxStorageBufferBindingSize: test.maxBinding });
   const weights = new WeightStore(device);
-  const session = await weights.load(plan.weights, sourceOf(test, values)).then(() => createSession(device, plan, { weights }));
+  let session: Session | undefined;
   try {
+    await weights.load(plan.weights, sourceOf(test, values));
+    session = await createSession(device, plan, { weights });
     const stream = device.stream(test.name);
     for (const [name, spec] of Object.entries(test.tensors)) {
       if (spec.role === 'weight') continue;
-      const data = spec.dtype === 'u32' ? Uint32Array.from(values[name]) : spec.dtype === 'i32' ? Int32Array.from(values[name]) : Float32Array.from(values[name]);
+      const data =
+        spec.dtype === 'u32'
+          ? Uint32Array.from(values[name])
+          : spec.dtype === 'i32'
+            ? Int32Array.from(values[name])
+            : Float32Array.from(values[name]);
       if (plan.named.has(name)) stream.write(session.buffer(name), data);
     }
     await session.encode(stream, test.extents);
@@ -55,7 +63,7 @@ export async function runCase(device: Device, test: OpCase): Promise<CaseResult>
     }
     return { errors, worst: Math.max(...Object.values(errors)) };
   } finally {
-    session.destroy();
+    session?.destroy();
     weights.destroy();
   }
 }
@@ -87,7 +95,12 @@ function makeValues(name: string, spec: Spec, elements: number): Values {
     state = (Math.imul(state, 1664525) + 1013904223) | 0;
     const uniform = ((state >>> 8) / 2 ** 23 - 1) * (spec.scale ?? 1) + (spec.shift ?? 0);
     const value = spec.fill ? spec.fill(i) : uniform;
-    out[i] = spec.dtype === 'bf16' ? bf16ToNumber(numberToBf16(value)) : spec.dtype === 'f16' ? f16ToNumber(numberToF16(value)) : Math.fround(value);
+    out[i] =
+      spec.dtype === 'bf16'
+        ? bf16ToNumber(numberToBf16(value))
+        : spec.dtype === 'f16'
+          ? f16ToNumber(numberToF16(value))
+          : Math.fround(value);
     if (spec.dtype === 'u32' || spec.dtype === 'i32') out[i] = Math.floor(value);
   }
   return out;

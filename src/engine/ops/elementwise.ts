@@ -23,7 +23,11 @@ export function elementwiseOp(kernel: ElementwiseKernel): Op<Record<string, neve
     lower(node): Dispatch[] {
       const { inputs, output } = node;
       const vector = width(output) % 4 === 0 && kernel.inputs.every((name) => isAligned(inputs[name], 4));
-      const params: Record<string, Dim> = { rows: rows(output), width: width(output), inner: kernel.inner?.(node as Node) ?? 1 };
+      const params: Record<string, Dim> = {
+        rows: rows(output),
+        width: width(output),
+        inner: kernel.inner?.(node as Node) ?? 1,
+      };
       for (const name of kernel.inputs) {
         const { offset, stride } = placement(inputs[name]);
         Object.assign(params, { [`${name}_offset`]: offset, [`${name}_stride`]: stride });
@@ -32,7 +36,10 @@ export function elementwiseOp(kernel: ElementwiseKernel): Op<Record<string, neve
         {
           label: kernel.name,
           shader: elementwiseShader({ ...kernel, functions: kernel.declare?.(vector ? 'vec4f' : 'f32'), vector }),
-          bind: { ...Object.fromEntries(kernel.inputs.map((n) => [`${n}_data`, { tensor: inputs[n] }])), y: { tensor: output } },
+          bind: {
+            ...Object.fromEntries(kernel.inputs.map((n) => [`${n}_data`, { tensor: inputs[n] }])),
+            y: { tensor: output },
+          },
           params,
           groups: ceilDiv(mul(rows(output), vector ? width(output) / 4 : width(output)), elementwiseLanes),
         },

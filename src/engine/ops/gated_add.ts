@@ -3,7 +3,12 @@ import { call, checkShape } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { elementwiseOp } from './elementwise.ts';
 
-const gatedAddOp = elementwiseOp({ name: 'gated_add', inputs: ['x', 'gate', 'z'], expression: 'fma(gate, z, x)', flops: 2 });
+const gatedAddOp = elementwiseOp({
+  name: 'gated_add',
+  inputs: ['x', 'gate', 'z'],
+  expression: 'fma(gate, z, x)',
+  flops: 2,
+});
 
 /** x + gate ∘ z, all of one shape. */
 export function gatedAdd(x: Tensor, gate: Tensor, z: Tensor): Tensor {

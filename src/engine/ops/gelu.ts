@@ -4,7 +4,13 @@ import { call } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { elementwiseOp } from './elementwise.ts';
 
-const geluOp = elementwiseOp({ name: 'gelu', inputs: ['x'], expression: 'activate(x)', declare: (t) => declareActivation('gelu', t), flops: 30 });
+const geluOp = elementwiseOp({
+  name: 'gelu',
+  inputs: ['x'],
+  expression: 'activate(x)',
+  declare: (t) => declareActivation('gelu', t),
+  flops: 30,
+});
 
 /** ½x(1 + erf(x/√2)), element by element. */
 export function gelu(x: Tensor): Tensor {

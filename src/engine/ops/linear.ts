@@ -50,7 +50,9 @@ const linearOp: Op<LinearAttrs> = {
         y_offset: part.start,
         y_stride: columns,
       },
-      groups: single ? ceilDiv(part.rows, matvecOutputs) : mul(ceilDiv(rows(x), linearTile), ceilDiv(part.rows, linearTile)),
+      groups: single
+        ? ceilDiv(part.rows, matvecOutputs)
+        : mul(ceilDiv(rows(x), linearTile), ceilDiv(part.rows, linearTile)),
     }));
   },
   absorb(node, next) {
@@ -59,20 +61,25 @@ const linearOp: Op<LinearAttrs> = {
       return { op: linearOp as Op, inputs: node.inputs, attrs: { activation: name } };
     if (name === 'add' && !node.inputs.residual) {
       const residual = next.inputs.a === node.output ? next.inputs.b : next.inputs.a;
-      if (isContiguous(residual) && sameRows(residual, node)) return { op: linearOp as Op, inputs: { ...node.inputs, residual }, attrs: node.attrs };
+      if (isContiguous(residual) && sameRows(residual, node))
+        return { op: linearOp as Op, inputs: { ...node.inputs, residual }, attrs: node.attrs };
     }
     return undefined;
   },
 };
 
 function sameRows(residual: Tensor, node: Node<LinearAttrs>): boolean {
-  return residual !== node.output && sameDim(rows(residual), rows(node.output)) && width(residual) === width(node.output);
+  return (
+    residual !== node.output && sameDim(rows(residual), rows(node.output)) && width(residual) === width(node.output)
+  );
 }
 
 /** x·Wᵀ + bias. x (…, K), weight (N, K), bias (N) → (…, N). Errors: GraphError when shapes do not fit. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   if (weight.shape.length !== 2 || weight.shape[1] !== width(x))
-    throw new GraphError(`[linear] weight must be [N, ${width(x)}] but got [${weight.shape.join(', ')}] (${weight.name})`);
+    throw new GraphError(
+      `[linear] weight must be [N, ${width(x)}] but got [${weight.shape.join(', ')}] (${weight.name})`,
+    );
   const columns = weight.shape[0] as number;
   if (bias) checkShape('linear', `bias ${bias.name}`, bias, [columns]);
   return call(linearOp, { x, weight, bias }, { activation: 'none' }, { shape: [...x.shape.slice(0, -1), columns] });

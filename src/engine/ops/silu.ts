@@ -4,7 +4,13 @@ import { call } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { elementwiseOp } from './elementwise.ts';
 
-const siluOp = elementwiseOp({ name: 'silu', inputs: ['x'], expression: 'activate(x)', declare: (t) => declareActivation('silu', t), flops: 4 });
+const siluOp = elementwiseOp({
+  name: 'silu',
+  inputs: ['x'],
+  expression: 'activate(x)',
+  declare: (t) => declareActivation('silu', t),
+  flops: 4,
+});
 
 /** x / (1 + e^−x), element by element. */
 export function silu(x: Tensor): Tensor {

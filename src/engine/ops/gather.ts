@@ -1,0 +1,68 @@
+/** gather(index, ...sources): rows of the sources, counted through all of them one after the other. An embedding is a gather from its table. */
+import type { Storage } from '../../../shaders/common.ts';
+import { gatherLanes, gatherShader } from '../../../shaders/gather.ts';
+import { GraphError } from '../errors.ts';
+import { type Dim, add, ceilDiv, maximum, mul } from '../extent.ts';
+import { type Dispatch, type Op, type Operand, call, checkDtype } from '../op.ts';
+import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
+
+const gatherOp: Op<Record<string, never>> = {
+  name: 'gather',
+  flops: () => 0,
+  lower({ inputs: { index, ...sources }, output }, context) {
+    let first: Dim = 0;
+    const dispatches: Dispatch[] = [];
+    const columns = width(output);
+    const dispatch = (
+      source: Operand,
+      dtype: Storage,
+      vector: boolean,
+      start: Dim,
+      available: Dim,
+      offset: Dim,
+      stride: Dim,
+    ) =>
+      dispatches.push({
+        label: 'gather',
+        shader: gatherShader({ source: dtype, vector }),
+        bind: { source, index: { tensor: index }, y: { tensor: output } },
+        params: {
+          rows: mul(...index.shape),
+          width: columns,
+          first: start,
+          available,
+          source_offset: offset,
+          source_stride: stride,
+        },
+        groups: ceilDiv(mul(...index.shape, vector ? columns / 4 : columns), gatherLanes),
+      });
+    for (const source of Object.values(sources)) {
+      const vector = isAligned(source, 4);
+      const { offset, stride } = placement(source);
+      if (source.role === 'weight' && !source.view) {
+        const weight = context.weight(source, { split: true });
+        weight.parts.forEach((part, i) =>
+          dispatch({ weight, part: i }, weight.dtype as Storage, vector, add(first, part.start), part.rows, 0, stride),
+        );
+      } else dispatch({ tensor: source }, 'f32', vector, first, rows(source), offset, stride);
+      first = add(first, rows(source));
+    }
+    return dispatches;
+  },
+};
+
+/**
+ * Rows `index` of the sources read as (rows, W), numbered through all of them. index u32 (…), sources (…, W) in f32 or weights → (…, W).
+ * An index beyond the last source leaves its row unwritten.
+ */
+export function gather(index: Tensor, ...sources: Tensor[]): Tensor {
+  checkDtype('gather', 'index', index, 'u32');
+  if (sources.length === 0) throw new GraphError('[gather] there must be at least one source');
+  const columns = width(sources[0]);
+  for (const s of sources) {
+    if (width(s) !== columns) throw new GraphError(`[gather] ${s.name} must be ${columns} wide but is ${width(s)}`);
+    if (maximum(rows(s)) > 2 ** 31) throw new GraphError(`[gather] ${s.name} must have fewer than 2^31 rows`);
+  }
+  const inputs = Object.fromEntries([['index', index], ...sources.map((s, i) => [`source${i}`, s] as const)]);
+  return call(gatherOp, inputs, {}, { shape: [...index.shape, columns] });
+}

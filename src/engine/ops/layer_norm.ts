@@ -1,0 +1,60 @@
+/** layerNorm(x, { weight, bias, shift, scale, eps }): normalised over the last axis, affine and modulated where given. */
+import { layerNormShader, normRows } from '../../../shaders/layer_norm.ts';
+import { GraphError } from '../errors.ts';
+import { type Dim, ceilDiv, mul } from '../extent.ts';
+import { type Op, call, checkShape } from '../op.ts';
+import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
+
+const layerNormOp: Op<{ eps: number }> = {
+  name: 'layer_norm',
+  flops: ({ output }) => mul(8, ...output.shape),
+  lower({ inputs, attrs, output }, context) {
+    const { x, shift, scale } = inputs;
+    const affine = inputs.weight && {
+      weight: { weight: context.weight(inputs.weight, { dtype: 'f32' }), part: 0 },
+      bias: { weight: context.weight(inputs.bias, { dtype: 'f32' }), part: 0 },
+    };
+    const params: Record<string, Dim> = { rows: rows(x), width: width(x), eps: attrs.eps };
+    for (const [name, tensor] of Object.entries({ x, shift, scale })) {
+      if (!tensor) continue;
+      const { offset, stride } = placement(tensor);
+      Object.assign(params, { [`${name}_offset`]: offset, [`${name}_stride`]: stride });
+    }
+    const vector = [x, shift, scale].every((t) => !t || isAligned(t, 4));
+    return [
+      {
+        label: 'layer_norm',
+        shader: layerNormShader({ affine: !!affine, modulated: !!shift, vector }),
+        bind: {
+          x: { tensor: x },
+          ...affine,
+          ...(shift && { shift: { tensor: shift }, scale: { tensor: scale } }),
+          y: { tensor: output },
+        },
+        params,
+        groups: ceilDiv(rows(x), normRows),
+      },
+    ];
+  },
+};
+
+export interface LayerNormOptions {
+  readonly eps: number;
+  /** (W); both or neither. */
+  readonly weight?: Tensor;
+  readonly bias?: Tensor;
+  /** Of x's shape; both or neither: the result times (1 + scale) plus shift. */
+  readonly shift?: Tensor;
+  readonly scale?: Tensor;
+}
+
+/** (x − mean)/sqrt(var + eps) over the last axis, biased variance. x (…, W) → (…, W). */
+export function layerNorm(x: Tensor, { eps, weight, bias, shift, scale }: LayerNormOptions): Tensor {
+  if (!weight !== !bias) throw new GraphError('[layer_norm] weight and bias must be given together');
+  if (!shift !== !scale) throw new GraphError('[layer_norm] shift and scale must be given together');
+  if (weight) checkShape('layer_norm', `weight ${weight.name}`, weight, [width(x)]);
+  if (bias) checkShape('layer_norm', `bias ${bias.name}`, bias, [width(x)]);
+  if (shift) checkShape('layer_norm', 'shift', shift, x.shape);
+  if (scale) checkShape('layer_norm', 'scale', scale, x.shape);
+  return call(layerNormOp, { x, weight, bias, shift, scale }, { eps }, { shape: x.shape });
+}

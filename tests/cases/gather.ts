@@ -1,0 +1,52 @@
+import { extent, gather } from '../../src/engine/index.ts';
+import type { CaseList, OpCase, Spec } from '../support/case.ts';
+
+function gatherCase(
+  rows: number,
+  sizes: readonly number[],
+  W: number,
+  o: { dtype?: Spec['dtype']; weight?: boolean; maxBinding?: number; timed?: boolean } = {},
+): OpCase {
+  const total = sizes.reduce((a, b) => a + b, 0);
+  return {
+    name: [`${rows} of ${sizes.join('+')} rows ×${W}`, o.dtype, o.maxBinding && 'split'].filter(Boolean).join(' '),
+    timed: o.timed,
+    maxBinding: o.maxBinding,
+    extents: { rows },
+    tensors: {
+      index: { shape: [extent('rows', rows + 3)], dtype: 'u32', fill: (i) => (i * 7919) % total },
+      ...Object.fromEntries(
+        sizes.map(
+          (n, i) =>
+            [
+              `s${i}`,
+              i === 0 && o.weight ? { shape: [n, W], role: 'weight', dtype: o.dtype } : { shape: [n, W] },
+            ] as const,
+        ),
+      ),
+    },
+    build: (t) => ({ y: gather(t.index, ...sizes.map((_, i) => t[`s${i}`])) }),
+    reference: (v) => {
+      const all = sizes.flatMap((n, i) => Array.from({ length: n }, (_, r) => v[`s${i}`].subarray(r * W, (r + 1) * W)));
+      const y = new Float64Array(rows * W);
+      for (let r = 0; r < rows; r++) y.set(all[v.index[r]], r * W);
+      return { y };
+    },
+    tolerance: 1e-30,
+  };
+}
+
+export const list: CaseList = {
+  op: 'gather',
+  cases: [
+    gatherCase(33, [17], 31),
+    gatherCase(64, [1, 40], 192),
+    gatherCase(65, [3, 1, 9], 5),
+    gatherCase(20, [511], 192, { weight: true, dtype: 'bf16' }),
+    gatherCase(20, [51, 7], 33, { weight: true, dtype: 'bf16' }),
+    gatherCase(20, [51, 7], 36, { weight: true, dtype: 'f16' }),
+    gatherCase(20, [100, 5], 64, { weight: true, maxBinding: 8192 }),
+    gatherCase(1_100_000, [7], 4),
+    gatherCase(1103, [151936], 896, { weight: true, dtype: 'bf16', timed: true }),
+  ],
+};
