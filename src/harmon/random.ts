@@ -1,0 +1,148 @@
+/**
+ * All randomness of making pictures, behind one interface. `seeded` is a counter-based generator (Philox 4x32-10, Salmon et al.,
+ * "Parallel random numbers: as easy as 1, 2, 3", SC11): every value is a function of seed, picture, iteration and place, so a
+ * picture does not depend on what else is in its batch or on what was drawn before. `recorded` replays a recording.
+ */
+import { ArgumentError } from '../engine/index.ts';
+
+/** Values of one token, the last axis of the noise. */
+const TOKEN_DIM = 16;
+
+export interface Randomness {
+  /** A permutation of 0 … count−1 for `picture`: its first M entries are the masked ones. */
+  order(picture: number, count: number): Uint32Array;
+  /**
+   * Standard normal values [steps, rows, 16] of one iteration: entry 0 is the start, entry j the noise added after the j-th update.
+   * `rows` are the tokens that `picture` predicts in this iteration.
+   */
+  noise(picture: number, iteration: number, steps: number, rows: number): Float32Array;
+}
+
+/**
+ * Randomness from a seed, a whole number from 0 to 2⁵³−1. Picture i draws from the stream of seed + i, so it equals the one
+ * picture of a run started with seed + i.
+ */
+export function seeded(seed: number): Randomness {
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new ArgumentError(`[seed] must be a whole number from 0 to 2^53 − 1 but is ${seed}`);
+  const stream = (picture: number, purpose: number, iteration: number) => {
+    const key = seed + picture;
+    if (!Number.isSafeInteger(key))
+      throw new ArgumentError(
+        `[seed] must leave room for picture ${picture} below 2^53 but is ${seed}: take a smaller one`,
+      );
+    return words(key % 2 ** 32, Math.floor(key / 2 ** 32), purpose, iteration);
+  };
+  return {
+    order(picture, count) {
+      const next = stream(picture, 0, 0);
+      const order = Uint32Array.from({ length: count }, (_, i) => i);
+      for (let i = count - 1; i > 0; i--) {
+        const j = below(i + 1, next);
+        [order[i], order[j]] = [order[j], order[i]];
+      }
+      return order;
+    },
+    noise(picture, iteration, steps, rows) {
+      const next = stream(picture, 1, iteration);
+      const out = new Float32Array(steps * rows * TOKEN_DIM);
+      // Box–Muller: two uniforms give two normals. The radius takes (0, 1] so that its logarithm is finite.
+      for (let i = 0; i < out.length; i += 2) {
+        const radius = Math.sqrt(-2 * Math.log((next() + 1) / 2 ** 32));
+        const angle = (2 * Math.PI * next()) / 2 ** 32;
+        out[i] = radius * Math.cos(angle);
+        out[i + 1] = radius * Math.sin(angle);
+      }
+      return out;
+    },
+  };
+}
+
+/** What a run of `order.length` pictures drew: an order for each, and for each iteration noise [steps, all pictures' rows, 16], picture by picture. */
+export interface Recording {
+  readonly order: readonly Uint32Array[];
+  readonly noise: readonly Float32Array[];
+}
+
+/** Randomness that replays a recording. @throws ArgumentError when it is asked for another number of pictures, tokens, steps or rows. */
+export function recorded({ order, noise }: Recording): Randomness {
+  const pictures = order.length;
+  const refuse = (sentence: string): never => {
+    throw new ArgumentError(`[recorded randomness] ${sentence}`);
+  };
+  const check = (picture: number) =>
+    picture < pictures || refuse(`has ${pictures} pictures, number ${picture} was asked for`);
+  return {
+    order(picture, count) {
+      check(picture);
+      if (order[picture].length !== count)
+        refuse(`orders ${order[picture].length} tokens of picture ${picture} but ${count} were asked for`);
+      return order[picture].slice();
+    },
+    noise(picture, iteration, steps, rows) {
+      check(picture);
+      if (iteration >= noise.length) refuse(`has ${noise.length} iterations, number ${iteration} was asked for`);
+      const all = noise[iteration];
+      const step = pictures * rows * TOKEN_DIM;
+      if (all.length !== steps * step)
+        refuse(
+          `has ${all.length} values in iteration ${iteration} but ${steps} steps of ${pictures}×${rows} rows of ${TOKEN_DIM} were asked for`,
+        );
+      const out = new Float32Array(steps * rows * TOKEN_DIM);
+      for (let j = 0; j < steps; j++) {
+        const from = j * step + picture * rows * TOKEN_DIM;
+        out.set(all.subarray(from, from + rows * TOKEN_DIM), j * rows * TOKEN_DIM);
+      }
+      return out;
+    },
+  };
+}
+
+/** Philox 4x32-10: counter (4 words) and key (2 words) to 4 random words. */
+export function philox4x32(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+): [number, number, number, number] {
+  let [a, b, c, d] = counter;
+  let [k0, k1] = key;
+  for (let round = 0; round < 10; round++) {
+    const [high0, low0] = [multiplyHigh(0xd2511f53, a), Math.imul(0xd2511f53, a)];
+    const [high1, low1] = [multiplyHigh(0xcd9e8d57, c), Math.imul(0xcd9e8d57, c)];
+    [a, b, c, d] = [high1 ^ b ^ k0, low1, high0 ^ d ^ k1, low0];
+    k0 = (k0 + 0x9e3779b9) | 0;
+    k1 = (k1 + 0xbb67ae85) | 0;
+  }
+  return [a >>> 0, b >>> 0, c >>> 0, d >>> 0];
+}
+
+/** Upper 32 bits of the 64-bit product of two unsigned words, from 16-bit halves. */
+function multiplyHigh(x: number, y: number): number {
+  const [xh, xl] = [x >>> 16, x & 0xffff];
+  const [yh, yl] = [y >>> 16, y & 0xffff];
+  const middle = xh * yl + ((xl * yl) >>> 16);
+  const cross = (middle % 65536) + xl * yh;
+  return (xh * yh + Math.floor(middle / 65536) + Math.floor(cross / 65536)) >>> 0;
+}
+
+/** The endless run of words of one stream: counter (block, 0, purpose, iteration). */
+function words(keyLow: number, keyHigh: number, purpose: number, iteration: number): () => number {
+  let block = 0;
+  let at = 4;
+  let four: readonly number[] = [];
+  return () => {
+    if (at === 4) {
+      four = philox4x32([block++, 0, purpose, iteration], [keyLow, keyHigh]);
+      at = 0;
+    }
+    return four[at++];
+  };
+}
+
+/** An unbiased number below `bound`: words of the last, incomplete run of multiples are thrown away. */
+function below(bound: number, next: () => number): number {
+  const limit = 2 ** 32 - (2 ** 32 % bound);
+  for (;;) {
+    const word = next();
+    if (word < limit) return word % bound;
+  }
+}

@@ -1,0 +1,40 @@
+/** Reads a safetensors recording for a test: all tensors at once, trusting the file. */
+import { readFileSync } from 'node:fs';
+
+export interface Recorded {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
+}
+
+const kinds = { F32: Float32Array, F64: Float64Array, I64: BigInt64Array, I32: Int32Array, U8: Uint8Array } as const;
+
+interface Entry {
+  readonly dtype: keyof typeof kinds;
+  readonly shape: readonly number[];
+  readonly data_offsets: readonly [number, number];
+}
+
+export function readSafetensors(path: string | URL): Map<string, Recorded> {
+  const bytes = new Uint8Array(readFileSync(path));
+  const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<string, Entry>;
+  const tensors = Object.entries(header).filter(([name]) => name !== '__metadata__');
+  return new Map(
+    tensors.map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [from, to],
+        },
+      ]) => [name, { shape, data: new kinds[dtype](bytes.slice(8 + length + from, 8 + length + to).buffer) }],
+    ),
+  );
+}
+
+/** Values of a tensor as plain numbers. */
+export function numbersOf(tensor: Recorded | undefined): number[] {
+  if (!tensor) throw new Error('no such tensor in the recording');
+  return Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+}
