@@ -1,0 +1,168 @@
+/**
+ * Picture files for Node, known by their first bytes and not by their names: PNG through fast-png, the other formats through
+ * sharp, which is optional. A file's size in pixels is read from its header and checked before anything is decoded.
+ */
+import type Sharp from 'sharp';
+import { FileError } from '../src/engine/index.ts';
+import type { Picture } from '../src/harmon/image.ts';
+import { type PngFile, type Raster, decodePng, pngSize, readPng } from './png.ts';
+
+export { encodePng } from './png.ts';
+
+/** Largest picture that is decoded, in pixels. */
+export const MAX_PIXELS = 64_000_000;
+
+export interface DecodeOptions {
+  /** Read as the reference does: alpha dropped, EXIF orientation ignored. */
+  readonly asReference?: boolean;
+}
+
+/**
+ * Decodes a picture file to RGB: alpha composited on white, EXIF orientation applied, embedded profiles ignored, 16-bit values
+ * by their high byte, of an animation the first frame. `name` names the file in errors.
+ * @throws FileError for a format that is not read, a broken or incomplete file, or more than MAX_PIXELS.
+ */
+export async function decodePicture(bytes: Uint8Array, name: string, options: DecodeOptions = {}): Promise<Picture> {
+  const format = formatOf(bytes);
+  if (!READ.includes(format))
+    throw new FileError(
+      `${name}: must be a PNG, JPEG, WebP, GIF or TIFF picture but is ${format}: convert it to PNG or JPEG first`,
+    );
+  const asReference = options.asReference ?? false;
+  if (format !== 'PNG') return decodeWithSharp(bytes, name, format, asReference);
+  checkPixels(pngSize(bytes, name), name);
+  const png = readPng(bytes, name);
+  // fast-png takes every interlaced sample for whole bytes.
+  if (png.interlaced && png.depth < 8) return decodeWithSharp(bytes, name, 'interlaced low-depth PNG', asReference);
+  const picture = flatten(decodePng(png, name), asReference);
+  return asReference ? picture : orient(picture, orientationOf(png));
+}
+
+/** A JPEG file at quality 75 with 4:2:0 chroma, Pillow's defaults. Needs sharp. */
+export async function encodeJpeg(picture: Picture): Promise<Uint8Array> {
+  const sharp = await loadSharp('JPEG');
+  const { width, height, data } = picture;
+  const file = await sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 75, chromaSubsampling: '4:2:0' })
+    .toBuffer();
+  return new Uint8Array(file);
+}
+
+const READ = ['PNG', 'JPEG', 'WebP', 'GIF', 'TIFF'];
+
+function formatOf(bytes: Uint8Array): string {
+  const starts = (text: string, at = 0) => [...text].every((c, i) => bytes[at + i] === c.charCodeAt(0));
+  if (bytes.length === 0) return 'empty';
+  if (starts('\x89PNG\r\n\x1a\n')) return 'PNG';
+  if (starts('\xff\xd8\xff')) return 'JPEG';
+  if (starts('RIFF') && starts('WEBP', 8)) return 'WebP';
+  if (starts('GIF87a') || starts('GIF89a')) return 'GIF';
+  if (starts('II*\0') || starts('MM\0*')) return 'TIFF';
+  if (starts('BM')) return 'BMP';
+  if (starts('ftyp', 4)) return starts('avi', 8) ? 'AVIF' : 'HEIC or a video';
+  return 'something else';
+}
+
+function checkPixels({ width, height }: { width: number; height: number }, name: string): void {
+  if (width * height > MAX_PIXELS)
+    throw new FileError(
+      `${name}: must have at most ${MAX_PIXELS / 1e6} megapixels but is ${width}×${height}: make it smaller first`,
+    );
+}
+
+async function loadSharp(format: string): Promise<typeof Sharp> {
+  try {
+    return (await import('sharp')).default;
+  } catch (cause) {
+    throw new FileError(
+      `${format} pictures need the package sharp, which is not installed or does not run here: npm install sharp, or use PNG`,
+      { cause },
+    );
+  }
+}
+
+async function decodeWithSharp(
+  bytes: Uint8Array,
+  name: string,
+  format: string,
+  asReference: boolean,
+): Promise<Picture> {
+  const sharp = await loadSharp(format);
+  try {
+    const options = { failOn: 'error', limitInputPixels: false, ignoreIcc: true, pages: 1 } as const;
+    const header = await sharp(bytes, options).metadata();
+    checkPixels(header, name);
+    const { data, info } = await sharp(bytes, { ...options, limitInputPixels: MAX_PIXELS, autoOrient: !asReference })
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    return flatten(toRgb(info, data), asReference);
+  } catch (cause) {
+    if (cause instanceof FileError) throw cause;
+    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new FileError(`${name}: is broken or incomplete: the ${format} cannot be decoded (${why})`, { cause });
+  }
+}
+
+/** One or two channels are grey and alpha. */
+function toRgb(
+  { width, height, channels }: { width: number; height: number; channels: number },
+  data: Uint8Array,
+): Raster {
+  if (channels === 3 || channels === 4) return { width, height, channels, data };
+  const to = channels === 1 ? 3 : 4;
+  const out = new Uint8Array(width * height * to);
+  for (let i = 0; i < width * height; i++) {
+    out.fill(data[i * channels], i * to, i * to + 3);
+    if (to === 4) out[i * to + 3] = data[i * channels + 1];
+  }
+  return { width, height, channels: to, data: out };
+}
+
+/** Alpha composited on white, c = round((a·c + (255 − a)·255) / 255); or dropped. */
+function flatten({ width, height, channels, data }: Raster, dropAlpha: boolean): Picture {
+  if (channels === 3) return { width, height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
+  const out = new Uint8Array(width * height * 3);
+  for (let p = 0, o = 0; p < data.length; p += 4) {
+    const a = dropAlpha ? 255 : data[p + 3];
+    for (let c = 0; c < 3; c++) out[o++] = Math.round((a * data[p + c] + (255 - a) * 255) / 255);
+  }
+  return { width, height, data: out };
+}
+
+/** EXIF orientation of a PNG, 1 … 8; 1 where there is none that can be read. */
+function orientationOf(png: PngFile): number {
+  const exif = png.chunks.find(({ type }) => type === 'eXIf')?.data;
+  if (!exif || exif.length < 8) return 1;
+  const view = new DataView(exif.buffer, exif.byteOffset, exif.length);
+  const little = exif[0] === 0x49;
+  const directory = view.getUint32(4, little);
+  if (directory + 2 > exif.length) return 1;
+  const entries = view.getUint16(directory, little);
+  for (let i = 0, at = directory + 2; i < entries && at + 12 <= exif.length; i++, at += 12)
+    if (view.getUint16(at, little) === 0x0112) {
+      const value = view.getUint16(at + 8, little);
+      return value >= 1 && value <= 8 ? value : 1;
+    }
+  return 1;
+}
+
+/** Turns and mirrors a picture upright. */
+function orient(picture: Picture, orientation: number): Picture {
+  if (orientation === 1) return picture;
+  const { width, height, data } = picture;
+  const swaps = orientation >= 5;
+  const [w, h] = swaps ? [height, width] : [width, height];
+  const out = new Uint8Array(data.length);
+  // For each orientation: does the upright picture's x (y) run against the stored axis it comes from?
+  const againstX = [2, 3, 6, 7].includes(orientation);
+  const againstY = [3, 4, 7, 8].includes(orientation);
+  for (let y = 0; y < h; y++)
+    for (let x = 0; x < w; x++) {
+      const u = againstX ? w - 1 - x : x;
+      const v = againstY ? h - 1 - y : y;
+      const from = (swaps ? u * width + v : v * width + u) * 3;
+      out.set(data.subarray(from, from + 3), (y * w + x) * 3);
+    }
+  return { width: w, height: h, data: out };
+}

@@ -1,0 +1,353 @@
+import { createHash } from 'node:crypto';
+import { deflateSync, crc32 } from 'node:zlib';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { decodePicture, encodeJpeg, encodePng } from '../../../node/pictures.ts';
+import { ArgumentError, FileError } from '../../../src/engine/index.ts';
+import type { Picture } from '../../../src/harmon/image.ts';
+import { readBytes } from '../../support/golden.ts';
+
+const dataFile = (name: string) => readBytes(new URL(`data/${name}`, import.meta.url));
+const MAGIC = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const body = Buffer.concat([Buffer.from(type), data]);
+  const frame = Buffer.alloc(8);
+  frame.writeUInt32BE(data.length, 0);
+  frame.writeUInt32BE(crc32(body), 4);
+  return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
+}
+
+interface Raw {
+  width: number;
+  height: number;
+  depth: number;
+  colour: number;
+  /** Rows as PNG packs them, without the filter byte. */
+  rows: number[][];
+  palette?: number[];
+  transparency?: number[];
+  interlaced?: boolean;
+  exif?: Uint8Array;
+}
+
+/** A PNG made by hand, unfiltered; interlaced, the rows are those of the passes. */
+function pngOf({ width, height, depth, colour, rows, palette, transparency, interlaced, exif }: Raw): Uint8Array {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([depth, colour, 0, 0, interlaced ? 1 : 0], 8);
+  return new Uint8Array(
+    Buffer.concat([
+      MAGIC,
+      chunk('IHDR', header),
+      ...(exif ? [chunk('eXIf', exif)] : []),
+      ...(palette ? [chunk('PLTE', Uint8Array.from(palette))] : []),
+      ...(transparency ? [chunk('tRNS', Uint8Array.from(transparency))] : []),
+      chunk('IDAT', deflateSync(Uint8Array.from(rows.flatMap((row) => [0, ...row])))),
+      chunk('IEND', new Uint8Array(0)),
+    ]),
+  );
+}
+
+const read = async (raw: Raw, asReference = false) =>
+  Array.from((await decodePicture(pngOf(raw), 'x.png', { asReference })).data);
+const grey = (...values: number[]) => values.flatMap((v) => [v, v, v]);
+
+describe('PNG colour types', () => {
+  it('grey of 1, 2, 4, 8 and 16 bits', async () => {
+    const one = { width: 3, height: 2, colour: 0 };
+    expect(await read({ ...one, depth: 1, rows: [[0b10100000], [0b01000000]] })).toEqual(grey(255, 0, 255, 0, 255, 0));
+    expect(await read({ ...one, depth: 2, rows: [[0b00011000], [0b11100100]] })).toEqual(
+      grey(0, 85, 170, 255, 170, 85),
+    );
+    expect(
+      await read({
+        ...one,
+        depth: 4,
+        rows: [
+          [0x0f, 0x10],
+          [0x23, 0x80],
+        ],
+      }),
+    ).toEqual(grey(0, 255, 17, 34, 51, 136));
+    expect(
+      await read({
+        ...one,
+        depth: 8,
+        rows: [
+          [1, 2, 3],
+          [250, 0, 9],
+        ],
+      }),
+    ).toEqual(grey(1, 2, 3, 250, 0, 9));
+    expect(
+      await read({
+        ...one,
+        depth: 16,
+        rows: [
+          [1, 255, 2, 0, 3, 128],
+          [250, 1, 0, 255, 9, 9],
+        ],
+      }),
+    ).toEqual(grey(1, 2, 3, 250, 0, 9));
+  });
+
+  it('RGB of 8 and 16 bits', async () => {
+    const one = { width: 2, height: 1, colour: 2 };
+    expect(await read({ ...one, depth: 8, rows: [[1, 2, 3, 4, 5, 6]] })).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await read({ ...one, depth: 16, rows: [[1, 9, 2, 9, 3, 9, 4, 255, 5, 255, 6, 255]] })).toEqual([
+      1, 2, 3, 4, 5, 6,
+    ]);
+  });
+
+  it('palettes of 1, 2, 4 and 8 bits', async () => {
+    const palette = [10, 20, 30, 40, 50, 60, 70, 80, 90];
+    const one = { width: 3, height: 1, colour: 3, palette };
+    expect(await read({ ...one, depth: 1, rows: [[0b01000000]] })).toEqual([10, 20, 30, 40, 50, 60, 10, 20, 30]);
+    for (const [depth, row] of [
+      [2, [0b10000100]],
+      [4, [0x20, 0x10]],
+      [8, [2, 0, 1]],
+    ] as const)
+      expect(await read({ ...one, depth, rows: [[...row]] })).toEqual([70, 80, 90, 10, 20, 30, 40, 50, 60]);
+    expect(await read({ ...one, depth: 8, rows: [[0, 200, 1]] })).toEqual([10, 20, 30, 0, 0, 0, 40, 50, 60]);
+  });
+
+  it('alpha is composited on white, or dropped as the reference does', async () => {
+    const rgba = { width: 2, height: 1, colour: 6, depth: 8, rows: [[100, 0, 255, 128, 7, 8, 9, 0]] };
+    // (128·100 + 127·255)/255 = 177.2, 127, 255
+    expect(await read(rgba)).toEqual([177, 127, 255, 255, 255, 255]);
+    expect(await read(rgba, true)).toEqual([100, 0, 255, 7, 8, 9]);
+    const greyAlpha = { width: 2, height: 1, colour: 4, depth: 16, rows: [[100, 9, 128, 200, 7, 9, 255, 255]] };
+    expect(await read(greyAlpha)).toEqual(grey(177, 7));
+    expect(await read(greyAlpha, true)).toEqual(grey(100, 7));
+  });
+
+  it('a palette with alpha and a colour key count as alpha', async () => {
+    const indexed = {
+      width: 3,
+      height: 1,
+      colour: 3,
+      depth: 8,
+      palette: [0, 0, 0, 100, 0, 255, 9, 9, 9],
+      rows: [[0, 1, 2]],
+    };
+    expect(await read({ ...indexed, transparency: [0, 128] })).toEqual([255, 255, 255, 177, 127, 255, 9, 9, 9]);
+    expect(await read({ ...indexed, transparency: [0, 128] }, true)).toEqual([0, 0, 0, 100, 0, 255, 9, 9, 9]);
+    const key8 = {
+      width: 2,
+      height: 1,
+      colour: 2,
+      depth: 8,
+      rows: [[1, 2, 3, 1, 2, 4]],
+      transparency: [0, 1, 0, 2, 0, 3],
+    };
+    expect(await read(key8)).toEqual([255, 255, 255, 1, 2, 4]);
+    const key16 = { width: 2, height: 1, colour: 0, depth: 16, rows: [[5, 1, 5, 2]], transparency: [5, 2] };
+    expect(await read(key16)).toEqual(grey(5, 255));
+    const key1 = { width: 2, height: 1, colour: 0, depth: 1, rows: [[0b01000000]], transparency: [0, 0] };
+    expect(await read(key1)).toEqual(grey(255, 255));
+  });
+
+  it('a palette of true colour is a suggestion', async () => {
+    const palette = [10, 20, 30];
+    expect(await read({ width: 1, height: 1, depth: 8, colour: 2, palette, rows: [[0, 2, 3]] })).toEqual([0, 2, 3]);
+    const transparency = [0, 0, 0, 2, 0, 3];
+    expect(await read({ width: 1, height: 1, depth: 8, colour: 2, transparency, rows: [[0, 2, 3]] })).toEqual([
+      255, 255, 255,
+    ]);
+    expect(await read({ width: 1, height: 1, depth: 8, colour: 6, transparency, rows: [[0, 2, 3, 255]] })).toEqual([
+      0, 2, 3,
+    ]);
+  });
+
+  it('interlaced of one bit', async () => {
+    // 3×3: pass 1 holds (0,0), pass 5 (0,2) and (2,2), pass 6 (1,0) and (1,2), pass 7 the row 1; pass 4 (2,0).
+    const rows = [[0b10000000], [0b00000000], [0b01000000], [0b10000000], [0b00000000], [0b01100000]];
+    expect(await read({ width: 3, height: 3, depth: 1, colour: 0, interlaced: true, rows })).toEqual(
+      grey(255, 255, 0, 0, 255, 255, 0, 0, 255),
+    );
+  });
+});
+
+describe('EXIF orientation', () => {
+  const pixels = Uint8Array.from({ length: 18 }, (_, i) => i * 10); // 3×2
+  const exif = (value: number, little: boolean) => {
+    const view = new DataView(new ArrayBuffer(26));
+    view.setUint16(0, little ? 0x4949 : 0x4d4d);
+    view.setUint16(2, 42, little);
+    view.setUint32(4, 8, little);
+    view.setUint16(8, 1, little);
+    view.setUint16(10, 0x0112, little);
+    view.setUint16(12, 3, little);
+    view.setUint32(14, 1, little);
+    view.setUint16(18, value, little);
+    return new Uint8Array(view.buffer);
+  };
+  const raw = { width: 3, height: 2, depth: 8, colour: 2, rows: [[...pixels.slice(0, 9)], [...pixels.slice(9)]] };
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('%i stands upright in PNG as sharp turns it in TIFF', async (orientation) => {
+    const tiff = await sharp(pixels, { raw: { width: 3, height: 2, channels: 3 } })
+      .withMetadata({ orientation })
+      .tiff({ compression: 'none' })
+      .toBuffer();
+    const upright = await decodePicture(tiff, 'x.tiff');
+    expect([upright.width, upright.height]).toEqual(orientation < 5 ? [3, 2] : [2, 3]);
+    for (const little of [true, false])
+      expect(await decodePicture(pngOf({ ...raw, exif: exif(orientation, little) }), 'x.png')).toEqual(upright);
+    for (const file of [tiff, pngOf({ ...raw, exif: exif(orientation, true) })])
+      expect((await decodePicture(file, 'x', { asReference: true })).data).toEqual(pixels);
+  });
+
+  it('that cannot be read is none', async () => {
+    for (const broken of [
+      exif(0, true),
+      exif(9, true),
+      exif(6, true).slice(0, 12),
+      new Uint8Array(3),
+      new Uint8Array(26).fill(255),
+    ])
+      expect((await decodePicture(pngOf({ ...raw, exif: broken }), 'x.png')).data).toEqual(pixels);
+  });
+});
+
+describe('files from the wild', () => {
+  // SHA-256 of the RGB bytes that Pillow decodes.
+  it.each([
+    ['animated.gif', 128, 128, '6caf7ea8f48cfb1f1d4b05ee4b44d4ffc0ec0889aa2cb9bed721be92f2073f04'],
+    ['animated.png', 128, 128, '333d1ec8651679ac7013e4cee36021a7b9587f77379942b86c79580a556e3d6f'],
+    ['animated.webp', 128, 128, '333d1ec8651679ac7013e4cee36021a7b9587f77379942b86c79580a556e3d6f'],
+    ['chroma_420_odd.jpg', 127, 125, '5428751d0cba64c3a50b2f75e463b4d0e5e7c0e1b64fbc1418f1795865545417'],
+    ['grey.jpg', 128, 128, '4dbba84e37affa730438f59795d9e7ce2f0355f3c9ee84371c9c61cb45fa99ce'],
+    ['interlaced.png', 128, 128, '333d1ec8651679ac7013e4cee36021a7b9587f77379942b86c79580a556e3d6f'],
+    ['jpeg_named.png', 128, 128, 'e89522d94ffdd7ccbca9f120da6687305187d56376bf41028bf28e5f977822d7'],
+    ['lossless.webp', 128, 128, '333d1ec8651679ac7013e4cee36021a7b9587f77379942b86c79580a556e3d6f'],
+    ['png_named.jpg', 128, 128, '333d1ec8651679ac7013e4cee36021a7b9587f77379942b86c79580a556e3d6f'],
+    ['progressive.jpg', 128, 128, 'e89522d94ffdd7ccbca9f120da6687305187d56376bf41028bf28e5f977822d7'],
+    ['trailing_bytes.jpg', 128, 128, 'e89522d94ffdd7ccbca9f120da6687305187d56376bf41028bf28e5f977822d7'],
+  ])('%s', async (name, width, height, hash) => {
+    const picture = await decodePicture(dataFile(name), name);
+    expect([picture.width, picture.height]).toEqual([width, height]);
+    expect(createHash('sha256').update(picture.data).digest('hex')).toBe(hash);
+  });
+
+  it('48 megapixels', async () => {
+    const picture = await decodePicture(dataFile('48_megapixels.png'), 'large');
+    expect([picture.width, picture.height, picture.data.length]).toEqual([8000, 6000, 144e6]);
+  });
+});
+
+describe('refusals', () => {
+  const good = () =>
+    pngOf({
+      width: 2,
+      height: 2,
+      depth: 8,
+      colour: 0,
+      rows: [
+        [1, 2],
+        [3, 4],
+      ],
+    });
+  const refused = async (bytes: Uint8Array, sentence: string) => {
+    const error = await decodePicture(bytes, 'p').catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(FileError);
+    expect((error as Error).message).toContain(sentence);
+  };
+
+  it('more than 64 megapixels, from the header alone', async () => {
+    await refused(dataFile('claims_2_31.png'), 'p: must have at most 64 megapixels but is 2147483647×2147483647');
+    const header = pngOf({ width: 8001, height: 8000, depth: 8, colour: 2, rows: [] });
+    await refused(header, 'but is 8001×8000: make it smaller first');
+    const jpeg = await sharp({ create: { width: 9000, height: 7200, channels: 3, background: '#000' } })
+      .jpeg()
+      .toBuffer();
+    await refused(jpeg, 'but is 9000×7200');
+  });
+
+  it('other formats, by what they are', async () => {
+    await refused(new Uint8Array(0), 'p: must be a PNG, JPEG, WebP, GIF or TIFF picture but is empty');
+    await refused(Buffer.from('BM......'), 'but is BMP: convert it');
+    await refused(Buffer.from('....ftypavif'), 'but is AVIF');
+    await refused(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), 'but is something else');
+  });
+
+  it('files cut short, at every place', async () => {
+    for (const name of ['lossless.webp', 'progressive.jpg', 'interlaced.png']) {
+      const whole = dataFile(name);
+      for (const part of [0.01, 0.3, 0.7, 0.99])
+        await expect(decodePicture(whole.slice(0, whole.length * part), name)).rejects.toThrow(FileError);
+    }
+    for (let length = 1; length < good().length; length++)
+      await expect(decodePicture(good().slice(0, length), 'p')).rejects.toThrow(FileError);
+  });
+
+  it('PNGs whose bytes are wrong', async () => {
+    const flipped = good();
+    flipped[flipped.length - 20] ^= 1;
+    await refused(flipped, 'p: is broken: the checksum of its IDAT chunk is wrong');
+    await refused(pngOf({ width: 0, height: 2, depth: 8, colour: 0, rows: [] }), 'its header says 0×2 pixels');
+    await refused(
+      pngOf({ width: 2, height: 2, depth: 8, colour: 0, rows: [[1, 2], [3]] }),
+      'is incomplete: its pixels are 5 bytes of 6',
+    );
+    await refused(pngOf({ width: 2, height: 1, depth: 8, colour: 5, rows: [[1, 2]] }), 'p: is broken: ');
+    await refused(pngOf({ width: 2, height: 1, depth: 7, colour: 0, rows: [[1, 2]] }), 'p: is broken: ');
+    await refused(
+      pngOf({ width: 2, height: 1, depth: 8, colour: 3, rows: [[1, 2]] }),
+      'p: is broken: its palette is missing',
+    );
+  });
+
+  it('a PNG that inflates to far more than its header says', async () => {
+    const bomb = pngOf({ width: 1, height: 1, depth: 8, colour: 0, rows: [Array(100).fill(0)] });
+    expect((await decodePicture(bomb, 'p')).width).toBe(1); // a little more is let pass
+    const rows = Array.from({ length: 200 }, () => Array<number>(1000).fill(0));
+    await refused(pngOf({ width: 1, height: 1, depth: 8, colour: 0, rows }), 'cannot be inflated to 2 bytes');
+  });
+});
+
+describe('encoding', () => {
+  const picture: Picture = {
+    width: 40,
+    height: 24,
+    data: Uint8Array.from({ length: 40 * 24 * 3 }, (_, i) => (i * 37 + (i >> 5)) & 255),
+  };
+
+  it('PNG comes back bit for bit, here and in sharp', async () => {
+    const file = encodePng(picture);
+    expect(await decodePicture(file, 'x.png')).toEqual(picture);
+    const { data } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
+    expect(new Uint8Array(data)).toEqual(picture.data);
+  });
+
+  it('PNG carries text of any script', async () => {
+    const file = Buffer.from(encodePng(picture, { prompt: '左边一只狗 🐶', Größe: '40' }));
+    expect(await decodePicture(file, 'x.png')).toEqual(picture);
+    const text = Buffer.concat([Buffer.from('iTXtprompt\0\0\0\0\0'), Buffer.from('左边一只狗 🐶')]);
+    const at = file.indexOf(text);
+    expect(file.readUInt32BE(at - 4)).toBe(text.length - 4);
+    expect(file.readUInt32BE(at + text.length)).toBe(crc32(text));
+    expect(file.indexOf(Buffer.from('iTXtGröße\0', 'latin1'))).toBeGreaterThan(at);
+  });
+
+  it.each(['', ' a', 'a ', '狗', 'a\0b', 'x'.repeat(80)])('refuses the PNG keyword %j', (keyword) => {
+    expect(() => encodePng(picture, { [keyword]: 'x' })).toThrow(ArgumentError);
+  });
+
+  it('JPEG is quality 75 with 4:2:0, and close', async () => {
+    const smooth: Picture = {
+      ...picture,
+      data: Uint8Array.from({ length: 40 * 24 * 3 }, (_, i) => (Math.floor(i / 3) % 40) * 6),
+    };
+    const file = await encodeJpeg(smooth);
+    const { chromaSubsampling, format } = await sharp(file).metadata();
+    expect([format, chromaSubsampling]).toEqual(['jpeg', '4:2:0']);
+    // The first luminance quantiser of the standard table is 16 at quality 50, 8 at 75.
+    const table = Buffer.from(file).indexOf(Uint8Array.of(0xff, 0xdb));
+    expect(file[table + 5]).toBe(8);
+    const back = await decodePicture(file, 'x.jpg');
+    expect(back.data.every((v, i) => Math.abs(v - smooth.data[i]) <= 4)).toBe(true);
+  });
+});
