@@ -1,0 +1,163 @@
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { open, rename } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type WriteCalls, fileSource, writeFileAtomic } from '../../../node/files.ts';
+import { AbortError, ArgumentError, FileError } from '../../../src/engine/index.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'overtone-files-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i * 7);
+
+describe('fileSource', () => {
+  const withFile = async () => {
+    const path = join(folder, 'weights');
+    await writeFile(path, bytes);
+    return { path, source: await fileSource(path) };
+  };
+
+  it('reads ranges, in any order and at once', async () => {
+    const { path, source } = await withFile();
+    expect([source.name, source.size]).toEqual([path, 1000]);
+    const ranges = [
+      [990, 10],
+      [0, 1000],
+      [3, 0],
+      [1000, 0],
+      [500, 1],
+    ] as const;
+    const parts = await Promise.all(ranges.map(([at, length]) => source.read(at, length)));
+    parts.forEach((part, i) => expect(part).toEqual(bytes.slice(ranges[i][0], ranges[i][0] + ranges[i][1])));
+    await source.close();
+  });
+
+  it.each([
+    [-1, 1],
+    [0, 1001],
+    [1000, 1],
+    [0.5, 1],
+    [0, -1],
+    [0, NaN],
+  ])('refuses the range %f + %f', async (at, length) => {
+    const { source } = await withFile();
+    await expect(source.read(at, length)).rejects.toThrow(ArgumentError);
+    await source.close();
+  });
+
+  it('stops for an abort', async () => {
+    const { source } = await withFile();
+    await expect(source.read(0, 10, AbortSignal.abort())).rejects.toThrow(AbortError);
+    await source.close();
+  });
+
+  it('notices a file that has become shorter', async () => {
+    const { path, source } = await withFile();
+    await truncate(path, 100);
+    await expect(source.read(90, 20)).rejects.toThrow(
+      `${path}: must have 1000 bytes as when it was opened but ends at 100`,
+    );
+    await source.close();
+  });
+
+  it('says what is wrong with a path', async () => {
+    const missing = join(folder, 'none');
+    await expect(fileSource(missing)).rejects.toThrow(`${missing}: cannot be read: there is no such file or folder`);
+    await expect(fileSource(folder)).rejects.toThrow(`${folder}: must be a file but is a folder`);
+  });
+});
+
+/** The system's calls, the n-th of which (from 1) fails; counts them in `calls`. */
+function failing(n: number): WriteCalls & { calls: string[] } {
+  const calls: string[] = [];
+  const step = async <T>(name: string, run: () => Promise<T>): Promise<T> => {
+    if (calls.push(name) === n) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+    return run();
+  };
+  return {
+    calls,
+    open: (path, flags) =>
+      step('open', async () => {
+        const handle = await open(path, flags);
+        return {
+          // A failing write leaves half of it behind.
+          writeFile: (data) =>
+            step('write', () => handle.writeFile(data)).catch(async (error) => {
+              await handle.writeFile(data.subarray(0, data.length / 2));
+              throw error;
+            }),
+          sync: () => step('sync', () => handle.sync()),
+          close: () =>
+            step('close', () => handle.close()).catch(async (error) => {
+              await handle.close();
+              throw error;
+            }),
+        };
+      }),
+    rename: (from, to) => step('rename', () => rename(from, to)),
+    remove: (path) => rm(path, { force: true }),
+  };
+}
+
+describe('writeFileAtomic', () => {
+  it('writes beside, flushes, renames and flushes the folder, in this order', async () => {
+    const path = join(folder, 'picture.png');
+    const system = failing(0);
+    await writeFileAtomic(path, bytes, system);
+    expect(system.calls).toEqual(['open', 'write', 'sync', 'close', 'rename', 'open', 'sync', 'close']);
+    await writeFileAtomic(path, bytes.slice(0, 10));
+    expect(new Uint8Array(await readFile(path))).toEqual(bytes.slice(0, 10));
+    expect(await readdir(folder)).toEqual(['picture.png']);
+  });
+
+  it('leaves the old file or the whole new one, and nothing beside, whichever call fails', async () => {
+    const path = join(folder, 'picture.png');
+    for (let n = 1; n <= 8; n++) {
+      await writeFile(path, 'old');
+      await expect(writeFileAtomic(path, bytes, failing(n))).rejects.toThrow(
+        new FileError(`${path}: cannot be written: the disk is full`),
+      );
+      const renamed = n > 5;
+      expect(new Uint8Array(await readFile(path))).toEqual(renamed ? bytes : new TextEncoder().encode('old'));
+      expect(await readdir(folder)).toEqual(['picture.png']);
+    }
+  });
+
+  it('leaves nothing where there was nothing', async () => {
+    for (let n = 1; n <= 5; n++) {
+      await expect(writeFileAtomic(join(folder, 'new'), bytes, failing(n))).rejects.toThrow(FileError);
+      expect(await readdir(folder)).toEqual([]);
+    }
+  });
+
+  it('takes a folder that cannot be flushed as it is', async () => {
+    const system = failing(0);
+    const unflushable: WriteCalls = {
+      ...system,
+      open: (path, flags) =>
+        path === folder ? Promise.reject(Object.assign(new Error(), { code: 'EISDIR' })) : system.open(path, flags),
+    };
+    await writeFileAtomic(join(folder, 'new'), bytes, unflushable);
+    expect(await readdir(folder)).toEqual(['new']);
+  });
+
+  it('follows a link and refuses what is no file', async () => {
+    await mkdir(join(folder, 'sub'));
+    await writeFile(join(folder, 'sub', 'target'), 'old');
+    await symlink(join(folder, 'sub', 'target'), join(folder, 'link'));
+    await writeFileAtomic(join(folder, 'link'), bytes);
+    expect(new Uint8Array(await readFile(join(folder, 'sub', 'target')))).toEqual(bytes);
+    expect((await readdir(folder)).sort()).toEqual(['link', 'sub']);
+    await expect(writeFileAtomic(join(folder, 'sub'), bytes)).rejects.toThrow(
+      'must be a file to write but is a folder',
+    );
+    await expect(writeFileAtomic('/dev/null', bytes)).rejects.toThrow('must be a file to write but is a device');
+    await expect(writeFileAtomic(join(folder, 'a', 'b'), bytes)).rejects.toThrow('there is no such file or folder');
+  });
+});
