@@ -138,8 +138,8 @@ function words(keyLow: number, keyHigh: number, purpose: number, iteration: numb
   };
 }
 
-/** An unbiased number below `bound`: words of the last, incomplete run of multiples are thrown away. */
-function below(bound: number, next: () => number): number {
+/** An unbiased number below `bound` from 32-bit words: those of the last, incomplete run of multiples are thrown away. */
+export function below(bound: number, next: () => number): number {
   const limit = 2 ** 32 - (2 ** 32 % bound);
   for (;;) {
     const word = next();

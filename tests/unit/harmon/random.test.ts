@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ArgumentError } from '../../../src/engine/index.ts';
-import { philox4x32, recorded, seeded } from '../../../src/harmon/random.ts';
+import { below, philox4x32, recorded, seeded } from '../../../src/harmon/random.ts';
 import { goldenPath } from '../../support/golden.ts';
 import { numbersOf, readSafetensors } from '../../support/safetensors.ts';
 
@@ -19,6 +19,16 @@ describe('philox4x32', () => {
       expect(hex(philox4x32(counter, key))).toBe(expected);
     },
   );
+});
+
+describe('below', () => {
+  it('throws away the words that would favour small numbers', () => {
+    // 2^32 = 3·1431655765 + 1: the last word has no full run of three.
+    const words = [0xffffffff, 0xfffffffe];
+    expect(below(3, () => words.shift() as number)).toBe(2);
+    expect(words).toEqual([]);
+    expect(below(4, () => 0xffffffff)).toBe(3);
+  });
 });
 
 describe('seeded', () => {
