@@ -33,6 +33,7 @@ export interface Pipeline {
   readonly layout: GPUBindGroupLayout;
 }
 
+const STORAGE = 128 | 8 | 4; // STORAGE | COPY_DST | COPY_SRC
 const filters: readonly GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
 
 export class Device {
@@ -183,6 +184,11 @@ export class Device {
     };
     this.owned.add(buffer);
     return buffer;
+  }
+
+  /** A buffer that kernels read and write and the host copies in and out of. */
+  createStorage(label: string, bytes: number, purpose: Purpose): DeviceBuffer {
+    return this.createBuffer(label, bytes, STORAGE, purpose);
   }
 
   /** The pipeline of a kernel, compiled once for each text. Bindings follow the kernel's own declarations; uniforms have a dynamic offset. */

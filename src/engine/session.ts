@@ -13,7 +13,6 @@ import { type Tensor, count, placement, root, rows, width } from './tensor.ts';
 import { UniformPage } from './uniforms.ts';
 import type { WeightStore } from './weights.ts';
 
-const USAGE = 128 | 8 | 4; // STORAGE | COPY_DST | COPY_SRC
 const MAX_GROUPS = 65535;
 
 /** Buffers for intermediates that several sessions use in turn: the largest of their plans in each place. */
@@ -29,7 +28,7 @@ export class Scratch {
     const blocks: DeviceBuffer[] = [];
     try {
       await device.scope('activations', () => {
-        for (const bytes of sizes) blocks.push(device.createBuffer('activations', bytes, USAGE, 'activations'));
+        for (const bytes of sizes) blocks.push(device.createStorage('activations', bytes, 'activations'));
       });
     } catch (error) {
       for (const block of blocks) block.destroy();
@@ -74,14 +73,13 @@ export async function createSession(device: Device, plan: Plan, options: Session
         if (buffer && buffer.bytes < bytes)
           throw new ArgumentError(`[${plan.name}] buffer ${name} must hold ${bytes} bytes but holds ${buffer.bytes}`);
         if (!buffer)
-          owned.push((buffer = device.createBuffer(name, bytes, USAGE, kind === 'state' ? 'state' : 'activations')));
+          owned.push((buffer = device.createStorage(name, bytes, kind === 'state' ? 'state' : 'activations')));
         named.set(name, buffer);
       }
       const order = descending(plan.blocks);
       order.forEach((b, i) => {
         let buffer = options.scratch?.blocks[i];
-        if (!buffer)
-          owned.push((buffer = device.createBuffer(`${plan.name}#${b}`, plan.blocks[b], USAGE, 'activations')));
+        if (!buffer) owned.push((buffer = device.createStorage(`${plan.name}#${b}`, plan.blocks[b], 'activations')));
         blocks[b] = buffer;
       });
     });

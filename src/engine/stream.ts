@@ -110,15 +110,20 @@ export class Stream {
     throwIfAborted(this.signal, this.name);
   }
 
-  /** Sends the rest and waits until the GPU has done all of it. */
+  /** Sends the rest and waits until the GPU has done all of it; the stream stays open. */
+  async drain(): Promise<void> {
+    this.submit();
+    await Promise.all(this.flights.splice(0));
+    await Promise.all(this.errors.splice(0));
+    if (this.failure) throw this.failure;
+    this.device.check();
+    throwIfAborted(this.signal, this.name);
+  }
+
+  /** Drains and closes. */
   async finish(): Promise<void> {
     try {
-      this.submit();
-      await Promise.all(this.flights);
-      await Promise.all(this.errors);
-      if (this.failure) throw this.failure;
-      this.device.check();
-      throwIfAborted(this.signal, this.name);
+      await this.drain();
     } finally {
       this.close();
     }

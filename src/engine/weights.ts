@@ -14,6 +14,8 @@ export interface WeightSource {
   dtype(name: string): Dtype;
   /** Bytes of rows [start, start + count) of the first axis, row-major, little endian. */
   read(name: string, start: number, count: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** The whole tensor in f32, for tables that the host works on. */
+  readF32(name: string, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>>;
 }
 
 /** Rows are read in pieces of about this many bytes. */
@@ -51,7 +53,7 @@ export class WeightStore {
           this.parts.set(o.key, buffers);
           added.push(o.key);
           for (const part of o.parts)
-            buffers.push(this.device.createBuffer(o.name, partBytes(o, part.rows), 128 | 8 | 4, 'weights')); // STORAGE | COPY_DST | COPY_SRC
+            buffers.push(this.device.createStorage(o.name, partBytes(o, part.rows), 'weights'));
         }
       });
       for (const o of wanted) {

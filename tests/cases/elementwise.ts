@@ -1,4 +1,4 @@
-import { type Tensor, add, columns, gatedAdd, gelu, outerAdd, silu, siluMul } from '../../src/engine/index.ts';
+import { type Tensor, add, columns, gatedAdd, gelu, outerAdd, scale, silu, siluMul } from '../../src/engine/index.ts';
 import type { CaseList, OpCase } from '../support/case.ts';
 import { erf } from './linear.ts';
 
@@ -70,6 +70,20 @@ const outer: OpCase = {
   reference: (v) => ({
     y: Float64Array.from({ length: 300 }, (_, i) => v.a[Math.floor(i / 100) * 20 + (i % 20)] + v.b[i % 100]),
   }),
+};
+
+const repeated: OpCase = {
+  name: 'add 2×3×8 and 3×8',
+  tensors: { a: { shape: [2, 3, 8] }, b: { shape: [3, 8] } },
+  build: (t) => ({ y: add(t.a, t.b) }),
+  reference: (v) => ({ y: v.a.map((a, i) => a + v.b[i % 24]) }),
+};
+
+const scaled: OpCase = {
+  name: 'scale of columns',
+  tensors: { x: { shape: [7, 32] } },
+  build: (t) => ({ y: scale(columns(t.x, 0, 16), 0.2325) }),
+  reference: (v) => ({ y: Float64Array.from({ length: 112 }, (_, i) => v.x[Math.floor(i / 16) * 32 + (i % 16)] * Math.fround(0.2325)) }),
 };
 
 const views: OpCase = {

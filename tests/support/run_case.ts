@@ -109,6 +109,7 @@ function makeValues(name: string, spec: Spec, elements: number): Values {
 function sourceOf(test: OpCase, values: Record<string, Values>): WeightSource {
   return {
     dtype: (name) => test.tensors[name].dtype ?? 'f32',
+    readF32: (name) => Promise.resolve(Float32Array.from(values[name])),
     read: (name, start, count) => {
       const { shape, dtype = 'f32' } = test.tensors[name];
       const row = (shape as number[]).slice(1).reduce((p, n) => p * n, 1);

@@ -1,17 +1,23 @@
-/** add(a, b): a + b, element by element. */
-import { type Op, call, checkShape } from '../op.ts';
-import type { Tensor } from '../tensor.ts';
+/** add(a, b): a + b, element by element; rows of a smaller b are repeated. */
+import { GraphError } from '../errors.ts';
+import { sameDim, shapeText } from '../extent.ts';
+import { type Op, call } from '../op.ts';
+import { type Tensor, rows } from '../tensor.ts';
 import { elementwiseOp } from './elementwise.ts';
 
 const addOp: Op<Record<string, never>> = elementwiseOp({
   name: 'add',
   inputs: ['a', 'b'],
   expression: 'a + b',
+  row: { b: 'row % params.inner' },
+  inner: ({ inputs }) => rows(inputs.b),
   flops: 1,
 });
 
-/** a + b, both of one shape. */
+/** a + b. b has a's shape, or its last axes: then b is added to each of a's leading blocks. */
 export function add(a: Tensor, b: Tensor): Tensor {
-  checkShape('add', 'b', b, a.shape);
+  const tail = a.shape.slice(a.shape.length - b.shape.length);
+  if (b.shape.length > a.shape.length || !b.shape.every((d, i) => sameDim(d, tail[i])))
+    throw new GraphError(`[add] b must be ${shapeText(a.shape)} or its last axes but got ${shapeText(b.shape)}`);
   return call(addOp, { a, b }, {}, { shape: a.shape });
 }

@@ -1,0 +1,10 @@
+/** scale(x, factor): x · factor, a fixed number. */
+import { call } from '../op.ts';
+import type { Tensor } from '../tensor.ts';
+import { elementwiseOp } from './elementwise.ts';
+
+/** x · factor, element by element; a strided x comes out contiguous. */
+export function scale(x: Tensor, factor: number): Tensor {
+  const op = elementwiseOp({ name: 'scale', inputs: ['x'], expression: `x * ${Math.fround(factor).toExponential()}`, flops: 1 });
+  return call(op, { x }, {}, { shape: x.shape });
+}

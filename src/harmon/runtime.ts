@@ -1,0 +1,83 @@
+/** What both tasks of a loaded model stand on: the device, the checkpoint, and the compiler settings that follow from them. */
+import {
+  ArgumentError,
+  type Device,
+  type Graph,
+  type LoadProgress,
+  type Plan,
+  SessionSet,
+  type WeightSource,
+  WeightStore,
+  compile,
+} from '../engine/index.ts';
+import type { HarmonConfig } from './config.ts';
+import { vaeStride } from './config.ts';
+import type { Grid } from './graphs.ts';
+import { resamplePositions } from './positions.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+/** How far the loading of weights has come. */
+export type OnProgress = (progress: LoadProgress) => void;
+
+export interface Runtime {
+  readonly device: Device;
+  readonly config: HarmonConfig;
+  readonly tokenizer: Tokenizer;
+  readonly source: WeightSource;
+  readonly weights: WeightStore;
+}
+
+/** Plans of graphs with the checkpoint's stored dtypes. */
+export function compileFor(runtime: Runtime, graph: Graph, keep: readonly string[] = []): Plan {
+  return compile(graph, {
+    maxStorageBufferBindingSize: runtime.device.limits.maxStorageBufferBindingSize,
+    weightDtype: (name) => runtime.source.dtype(name),
+    keep,
+  });
+}
+
+/** Loads what the plans need and does not lie on the device yet, and makes their sessions. */
+export async function openSessions<Name extends string>(
+  runtime: Runtime,
+  plans: Readonly<Record<Name, Plan>>,
+  options: { aliases?: Record<string, string>; signal?: AbortSignal; onProgress?: OnProgress } = {},
+): Promise<SessionSet<Name>> {
+  const operands = Object.values<Plan>(plans).flatMap((plan) => plan.weights);
+  await runtime.weights.load(operands, runtime.source, options);
+  return SessionSet.create(runtime.device, plans, { weights: runtime.weights, ...options });
+}
+
+/** A position table of the checkpoint at `grid`, on the host. */
+export async function positionTable(
+  runtime: Runtime,
+  part: 'encoder' | 'decoder' | 'diffusion',
+  grid: Grid,
+): Promise<Float32Array<ArrayBuffer>> {
+  const { width, bufferTokens } = runtime.config.mar;
+  const buffers = part === 'diffusion' ? 0 : bufferTokens;
+  const stored = await runtime.source.readF32(`mar.${part}_pos_embed_learned`);
+  return new Float32Array(resamplePositions(stored, width, buffers, grid));
+}
+
+/** The token grid of a picture. Errors: ArgumentError unless both sides are multiples of the VAE's stride. */
+export function gridOf(config: HarmonConfig, width: number, height: number): Grid {
+  const stride = vaeStride(config);
+  for (const side of [width, height])
+    if (!Number.isInteger(side) || side < stride || side % stride !== 0 || side > 4096)
+      throw new ArgumentError(
+        `[image size] must be a multiple of ${stride} from ${stride} to 4096 pixels but is ${side}: try ${config.mar.nativeImageSize}`,
+      );
+  return [height / stride, width / stride];
+}
+
+/** Runs tasks of one model one after the other. */
+export class Turns {
+  private last: Promise<unknown> = Promise.resolve();
+
+  /** Waits for its turn, then runs `task`. */
+  take<T>(task: () => Promise<T>): Promise<T> {
+    const mine = this.last.then(task);
+    this.last = mine.catch(() => undefined);
+    return mine;
+  }
+}

@@ -1,0 +1,294 @@
+/**
+ * Text to image: the masked loop. Each iteration runs the MAR encoder over what is visible, the language model over the cached prompt, the
+ * MAR decoder, and the diffusion sampler for the tokens whose turn it is. Order and noise come from the host, so no iteration waits for
+ * the GPU.
+ */
+import { ArgumentError, type Plan, type SessionSet, type Stream } from '../engine/index.ts';
+import { sinusoids } from './diffusion_head.ts';
+import {
+  type GenerateShape,
+  type Grid,
+  decodeGraph,
+  iterationGraph,
+  modulationGraph,
+  placeGraph,
+  stepGraph,
+  textGraph,
+  timeGraph,
+} from './graphs.ts';
+import { type Picture, fromPixels } from './image.ts';
+import type { PaddedRows } from './prompts.ts';
+import type { Randomness } from './random.ts';
+import { type OnProgress, type Runtime, compileFor, openSessions, positionTable } from './runtime.ts';
+import { type DiffusionSchedule, type Iteration, diffusionSchedule } from './schedule.ts';
+
+type Pass = 'text' | 'iteration' | 'time' | 'modulations' | 'step' | 'place' | 'decode';
+
+/** Modulations of all rows for one chunk of timesteps may take this much memory. */
+const CHUNK_BYTES = 64 * 1024 * 1024;
+
+export interface Text2ImageShape {
+  readonly grid: Grid;
+  readonly pictures: number;
+  readonly branches: 1 | 2;
+  readonly text: number;
+  readonly timesteps: number;
+  readonly predicted: number;
+}
+
+/** What one run makes, beyond its shape. */
+export interface Text2ImageJob {
+  /** Conditional rows, then unconditional ones when there is guidance. */
+  readonly prompts: PaddedRows;
+  readonly iterations: readonly Iteration[];
+  readonly temperature: number;
+  readonly randomness: Randomness;
+  readonly signal?: AbortSignal;
+  /** Called after each iteration has been handed to the GPU; `settle` waits until it is done there. */
+  readonly onIteration?: (k: number, settle: () => Promise<void>) => void | Promise<void>;
+}
+
+export class Text2Image {
+  private timesWritten = false;
+
+  private constructor(
+    private readonly runtime: Runtime,
+    readonly shape: GenerateShape,
+    private readonly set: SessionSet<Pass>,
+    private readonly schedule: DiffusionSchedule,
+  ) {}
+
+  /** Compiles the graphs of `shape`, loads their weights and makes their sessions. `keep` names intermediates that `read` can fetch. */
+  static async open(
+    runtime: Runtime,
+    shape: Text2ImageShape,
+    options: { signal?: AbortSignal; onProgress?: OnProgress; keep?: readonly string[] } = {},
+  ): Promise<Text2Image> {
+    const { config } = runtime;
+    const full = { ...shape, chunk: chunkOf(runtime, shape) };
+    const plans: Record<Pass, Plan> = {
+      text: compileFor(runtime, textGraph(config, full)),
+      iteration: compileFor(runtime, iterationGraph(config, full), options.keep),
+      time: compileFor(runtime, timeGraph(config, shape.timesteps)),
+      modulations: compileFor(runtime, modulationGraph(config, full)),
+      step: compileFor(runtime, stepGraph(config, full)),
+      place: compileFor(runtime, placeGraph(config, full)),
+      decode: compileFor(runtime, decodeGraph(config, shape.grid, shape.pictures)),
+    };
+    const set = await openSessions(runtime, plans, options);
+    const model = new Text2Image(runtime, full, set, diffusionSchedule(shape.timesteps));
+    try {
+      await model.writeTables();
+    } catch (error) {
+      set.destroy();
+      throw error;
+    }
+    return model;
+  }
+
+  private async writeTables(): Promise<void> {
+    const { device } = this.runtime;
+    const tables = await Promise.all(
+      (['encoder', 'decoder', 'diffusion'] as const).map(
+        async (part) => [`${part}_positions`, await positionTable(this.runtime, part, this.shape.grid)] as const,
+      ),
+    );
+    await device.scope('position tables', () => {
+      for (const [name, table] of tables) device.gpu.queue.writeBuffer(this.set.buffer(name).gpu, 0, table);
+    });
+  }
+
+  /** Runs the loop: afterwards the tokens of all pictures lie on the device, to be decoded. */
+  async run(job: Text2ImageJob): Promise<void> {
+    const { device } = this.runtime;
+    const stream = device.stream('text2image', job.signal);
+    try {
+      await this.prefill(stream, job.prompts);
+      const orders = Array.from({ length: this.shape.pictures }, (_, p) => job.randomness.order(p, this.tokens));
+      for (const [k, iteration] of job.iterations.entries()) {
+        await this.iterate(stream, job, orders, k, iteration);
+        await job.onIteration?.(k, () => stream.drain());
+      }
+      await stream.finish();
+      this.timesWritten = true;
+    } catch (error) {
+      await stream.abandon();
+      throw error;
+    }
+  }
+
+  private get tokens(): number {
+    return this.shape.grid[0] * this.shape.grid[1];
+  }
+
+  /** Prompts into the cache; tokens to zero; time embeddings once. */
+  private async prefill(stream: Stream, prompts: PaddedRows): Promise<void> {
+    const { pictures, branches, text } = this.shape;
+    if (prompts.rows !== pictures * branches || prompts.length > text)
+      throw new ArgumentError(
+        `[text2image] prompts must be ${pictures * branches} rows of at most ${text} ids but are ${prompts.rows} of ${prompts.length}`,
+      );
+    const write = (name: string, data: ArrayBufferView<ArrayBuffer>) => stream.write(this.set.buffer(name), data);
+    if (!this.timesWritten) {
+      write('sinusoids', sinusoids([...this.schedule.timesteps].reverse()));
+      await this.set.get('time').encode(stream);
+    }
+    write('ids', new Uint32Array(prompts.ids));
+    write('text_past', new Uint32Array(prompts.rows));
+    write('past', Uint32Array.from(prompts.lengths));
+    write('tokens', new Float32Array(pictures * this.tokens * this.runtime.config.mar.tokenDim));
+    await this.set.get('text').encode(stream, { text: prompts.length });
+  }
+
+  private async iterate(
+    stream: Stream,
+    job: Text2ImageJob,
+    orders: readonly Uint32Array[],
+    k: number,
+    iteration: Iteration,
+  ): Promise<void> {
+    const { branches, timesteps, chunk, pictures } = this.shape;
+    const inputs = iterationInputs(this.shape, this.runtime.config.mar.bufferTokens, orders, iteration);
+    for (const [name, data] of Object.entries(inputs)) stream.write(this.set.buffer(name), data);
+    const rows = pictures * iteration.predicted;
+    const noise = Array.from({ length: pictures }, (_, p) =>
+      job.randomness.noise(p, k, timesteps, iteration.predicted),
+    );
+    const { start, added } = noiseRows(noise, timesteps, branches);
+    stream.write(this.set.buffer('x'), start);
+    stream.write(this.set.buffer('noise'), added);
+    stream.write(this.set.buffer('coefficients'), coefficients(this.schedule, iteration.guidance, job.temperature));
+
+    const visible = this.tokens - iteration.masked;
+    await this.set.get('iteration').encode(stream, { visible, chosen: rows });
+    for (let from = 0; from < timesteps; from += chunk) {
+      const count = Math.min(chunk, timesteps - from);
+      await this.set.get('modulations').encode(stream, { start: from, count, chosen: rows });
+      for (let local = 0; local < count; local++)
+        await this.set.get('step').encode(stream, { step: from + local, local, chosen: rows });
+    }
+    await this.set.get('place').encode(stream, { chosen: rows });
+  }
+
+  /** The picture that the tokens of picture number `picture` decode to. */
+  async decode(picture: number, signal?: AbortSignal): Promise<Picture> {
+    const [m, n] = this.shape.grid;
+    return fromPixels(await this.decodeRaw(picture, signal), 16 * n, 16 * m);
+  }
+
+  /** The same before clamping: f32 (16m, 16n, 3). */
+  async decodeRaw(picture: number, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>> {
+    const stream = this.runtime.device.stream('vae_decoder', signal);
+    try {
+      await this.set.get('decode').encode(stream, { picture });
+      await stream.finish();
+    } catch (error) {
+      await stream.abandon();
+      throw error;
+    }
+    return this.set.get('decode').read('image');
+  }
+
+  /** Scaled latents of all pictures, (b·N, tokenDim). */
+  async readTokens(): Promise<Float32Array<ArrayBuffer>> {
+    return this.set.get('decode').read('tokens');
+  }
+
+  /** A kept intermediate of the last iteration. */
+  async read(name: string): Promise<Float32Array<ArrayBuffer>> {
+    return this.set.get('iteration').read(name);
+  }
+
+  destroy(): void {
+    this.set.destroy();
+  }
+}
+
+/** As many timesteps as fit the budget; all of them for small models. */
+function chunkOf({ config }: Runtime, shape: Text2ImageShape): number {
+  const { width, blocks } = config.diffusion;
+  const rows = shape.branches * shape.pictures * shape.predicted;
+  const bytes = rows * width * (3 * blocks + 4) * 4;
+  return Math.max(1, Math.min(shape.timesteps, Math.floor(CHUNK_BYTES / bytes)));
+}
+
+/** The index lists of one iteration; formulas in the graph's inputs. */
+export function iterationInputs(
+  shape: Pick<GenerateShape, 'grid' | 'pictures' | 'branches'>,
+  buffers: number,
+  orders: readonly Uint32Array[],
+  { masked, remaining }: Pick<Iteration, 'masked' | 'remaining'>,
+): Record<string, Uint32Array<ArrayBuffer>> {
+  const { pictures: b, branches } = shape;
+  const N = shape.grid[0] * shape.grid[1];
+  const visible = orders.map((order) => visibleOf(order, masked, N));
+  const chosen = orders.map((order) => order.slice(remaining, masked).sort());
+  const V = visible[0].length;
+  const length = buffers + V;
+  const batch = b * branches;
+  const list = (rows: number, columns: number, at: (row: number, column: number) => number) =>
+    Uint32Array.from({ length: rows * columns }, (_, i) => at(Math.floor(i / columns), i % columns));
+  const placeInDecoder = visible.map((tokens) => {
+    const place = new Uint32Array(N); // 0: masked
+    tokens.forEach((g, i) => (place[g] = buffers + i + 1));
+    return place;
+  });
+  const R = chosen[0].length;
+  return {
+    encoder_index: list(b, length, (p, i) => (i < buffers ? 0 : 1 + p * N + visible[p][i - buffers])),
+    encoder_position: list(b, length, (p, i) => (i < buffers ? i : buffers + visible[p][i - buffers])),
+    // the language model sees visible tokens first, buffer tokens last
+    to_language: list(batch, length, (row, i) => (row % b) * length + ((i + buffers) % length)),
+    from_language: list(batch, length, (row, i) => row * length + ((i + V) % length)),
+    both_branches: list(batch, length, (row, i) => (row % b) * length + i),
+    decoder_index: list(batch, buffers + N, (row, i) => {
+      const place = i < buffers ? i + 1 : placeInDecoder[row % b][i - buffers];
+      return place === 0 ? 0 : row * length + place;
+    }),
+    chosen_index: list(batch, R, (row, i) => row * (buffers + N) + buffers + chosen[row % b][i]),
+    chosen_position: list(batch, R, (row, i) => chosen[row % b][i]),
+    place: list(b, R, (p, i) => p * N + chosen[p][i]),
+  };
+}
+
+/** Tokens that are not among the first `masked` of the order, ascending. */
+function visibleOf(order: Uint32Array, masked: number, N: number): Uint32Array {
+  const hidden = new Uint8Array(N);
+  for (let i = 0; i < masked; i++) hidden[order[i]] = 1;
+  return Uint32Array.from({ length: N }, (_, g) => g).filter((g) => !hidden[g]);
+}
+
+/** Noise of each picture (S, R, C) → the start of both branches (branches·b·R, C) and what is added after each step (S, b·R, C). */
+function noiseRows(noise: readonly Float32Array[], steps: number, branches: number) {
+  const block = noise[0].length / steps; // R·C
+  const width = noise.length * block;
+  const start = new Float32Array(branches * width);
+  const added = new Float32Array(steps * width); // nothing is added after the last step
+  noise.forEach((own, p) => {
+    for (let branch = 0; branch < branches; branch++) start.set(own.subarray(0, block), branch * width + p * block);
+    for (let s = 1; s < steps; s++) added.set(own.subarray(s * block, (s + 1) * block), (s - 1) * width + p * block);
+  });
+  return { start, added };
+}
+
+/** Rows for `diffusionUpdate`, in the order of sampling: from the noisiest timestep down. */
+function coefficients(s: DiffusionSchedule, guidance: number, temperature: number): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(s.steps * 8);
+  for (let step = 0; step < s.steps; step++) {
+    const i = s.steps - 1 - step;
+    out.set(
+      [
+        s.signal[i],
+        s.noise[i],
+        s.fromStart[i],
+        s.fromNow[i],
+        s.logVarianceMin[i],
+        s.logVarianceMax[i],
+        guidance,
+        i === 0 ? 0 : temperature,
+      ],
+      step * 8,
+    );
+  }
+  return out;
+}
