@@ -6,8 +6,8 @@ import { Inflate } from 'fflate';
 import { FileError } from '../errors.ts';
 import { crc32 } from './crc32.ts';
 
-// Deflate expands at most 1032-fold, so one slice can add 17 MB before the size is checked again.
-const SLICE = 16 * 1024;
+// Deflate expands at most 1032-fold, so one slice can add 34 MB before the size is checked again.
+const SLICE = 32 * 1024;
 const BLOCK = 1024 * 1024;
 
 /** What the directory states of a deflated entry. */

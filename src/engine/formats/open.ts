@@ -5,8 +5,9 @@ import { looksLikeSafetensors, openSafetensors } from './safetensors.ts';
 import { readExactly, type ByteSource } from './source.ts';
 import { joinTensorFiles, renameTensors, type TensorFile } from './tensor_file.ts';
 import { openTorch } from './torch.ts';
+import { isPlainPath } from './wire.ts';
 import { openZip } from './zip.ts';
-import { endsAsZip, isPlainPath } from './zip_directory.ts';
+import { endsAsZip } from './zip_directory.ts';
 
 const MAX_INDEX = 16 * 1024 * 1024;
 const MAX_TENSORS = 65_536;

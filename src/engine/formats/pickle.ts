@@ -3,7 +3,7 @@
  * written down, and every length, depth and count has a budget. What the descriptors mean is the business of torch.ts.
  */
 import { FileError } from '../errors.ts';
-import { viewOf } from './zip_directory.ts';
+import { decodeUtf8, viewOf } from './wire.ts';
 
 /**
  * What a global name may be used for: `dict` makes a dict when called without arguments, `call` is kept as a description of the call,
@@ -76,7 +76,6 @@ const OPAQUE: PickleOpaque = { kind: 'opaque' };
 /** Reads one pickle that fills `bytes`. `use` says what a global "module name" is good for, and throws for one that is refused. */
 export function readPickle(subject: string, bytes: Uint8Array, use: (global: string) => NameUse): PickleValue {
   const view = viewOf(bytes);
-  const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const stack: PickleValue[] = [];
   const marks: number[] = [];
   const memo = new Map<number, PickleValue>();
@@ -101,11 +100,7 @@ export function readPickle(subject: string, bytes: Uint8Array, use: (global: str
   function string(length: number): string {
     if (length > MAX_STRING) fail(`has a string of ${length} bytes; at most ${MAX_STRING} are read`);
     const from = take(length);
-    try {
-      return text.decode(bytes.subarray(from, at));
-    } catch {
-      return fail('has a string that is not UTF-8');
-    }
+    return decodeUtf8(bytes.subarray(from, at)) ?? fail('has a string that is not UTF-8');
   }
   function skipBytes(length: number): void {
     if (length > MAX_STRING) fail(`has ${length} bytes in one value; at most ${MAX_STRING} are read`);

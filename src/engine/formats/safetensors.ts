@@ -7,7 +7,7 @@ import { scanJson } from './json_scan.ts';
 import { incomplete, readExactly, type ByteSource } from './source.ts';
 import { STORED_BYTES, type StoredDtype } from './stored_dtype.ts';
 import { elementRange, elementsOf, entryOf, type TensorEntry, type TensorFile } from './tensor_file.ts';
-import { viewOf } from './zip_directory.ts';
+import { decodeUtf8, viewOf } from './wire.ts';
 
 const MAX_HEADER = 100_000_000;
 const MAX_TENSORS = 65_536;
@@ -38,12 +38,7 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
     );
   const bytes = await readExactly(source, 8, length, signal);
   if (bytes[0] !== 0x7b) fail('does not start with {');
-  let text = '';
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    fail('is not UTF-8');
-  }
+  const text = decodeUtf8(bytes) ?? fail('is not UTF-8');
   const placed = parseHeader(text, fail);
   const dataStart = 8 + length;
   checkCover(source, placed, dataStart, fail);

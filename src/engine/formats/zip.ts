@@ -3,7 +3,8 @@ import { FileError } from '../errors.ts';
 import { crc32 } from './crc32.ts';
 import { inflateCursor, type InflateCursor } from './inflate.ts';
 import { readExactly, type ByteSource } from './source.ts';
-import { decodeName, readZipDirectory, viewOf, wideFields, type ZipEntry } from './zip_directory.ts';
+import { viewOf } from './wire.ts';
+import { decodeName, readZipDirectory, wideFields, type ZipEntry } from './zip_directory.ts';
 
 const LOCAL = 0x04034b50;
 // Entries up to this size are read whole even for a part of them, so that their CRC is always checked.

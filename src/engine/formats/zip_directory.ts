@@ -4,6 +4,7 @@
  */
 import { FileError } from '../errors.ts';
 import { readExactly, type ByteSource } from './source.ts';
+import { decodeUtf8, isPlainPath, viewOf } from './wire.ts';
 
 const END = 0x06054b50;
 const END64 = 0x06064b50;
@@ -205,21 +206,5 @@ function big(view: DataView, at: number): number {
 
 /** An entry's name: UTF-8 where that is stated or fits, else one character a byte; undefined when stated and wrong. */
 export function decodeName(bytes: Uint8Array, utf8: boolean): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return utf8 ? undefined : String.fromCharCode(...bytes.subarray(0, 4096));
-  }
-}
-
-/** Whether a name stays inside the folder it is used in: relative, no `..`, no drive, no backslash, no control characters. */
-export function isPlainPath(name: string): boolean {
-  // eslint-disable-next-line no-control-regex
-  if (name === '' || /^\/|[\\\0-\x1f\x7f]|^[A-Za-z]:/.test(name)) return false;
-  return !name.split('/').includes('..');
-}
-
-/** A little-endian view of exactly these bytes. */
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return decodeUtf8(bytes) ?? (utf8 ? undefined : String.fromCharCode(...bytes.subarray(0, 4096)));
 }
