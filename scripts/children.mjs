@@ -9,8 +9,9 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const GRACE_MS = 600;
 const POSIX = process.platform !== 'win32';
 const live = new Set();
+let stopping = false;
 
-/** Runs a command to its end; resolves to { code, output } (output only where stdio pipes it). A child past `timeoutMs` is killed. */
+/** Runs a command to its end; resolves to { code, output } (output only where stdio is piped). A child past `timeoutMs` is killed. */
 export function run(command, args, { stdio = 'pipe', timeoutMs = 0, ...options } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -26,6 +27,7 @@ export function run(command, args, { stdio = 'pipe', timeoutMs = 0, ...options }
     const end = (code, note = '') => {
       clearTimeout(timer);
       live.delete(child);
+      if (stopping) return; // whoever waits must not go on: the process is ending
       resolve({ code, output: output + note });
     };
     child.on('error', (error) => end(127, error.message));
@@ -48,7 +50,6 @@ function kill(child, signal) {
  * end is under a second away, and npm repeats a Ctrl-C that the terminal already sent to its whole group.
  */
 export function guard(cleanUp) {
-  let stopping = false;
   const stop = (signal) => {
     if (stopping) return;
     stopping = true;

@@ -81,7 +81,8 @@ async function ensureBuild() {
 async function step(what, command, args, options = {}) {
   const { code, output } = await run(command, args, { cwd: root, ...options });
   appendFileSync(LOG, output);
-  const end = output.trim().split('\n').slice(-15).join('\n');
+  const lines = output.split('\n').filter((line) => line.trim() && !/^ +at /.test(line));
+  const end = lines.slice(-15).join('\n');
   if (code !== 0) throw new SetupError(`${what} failed with code ${code} (log: ${LOG}):\n${end}`);
 }
 
