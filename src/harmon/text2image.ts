@@ -194,6 +194,20 @@ export class Text2Image {
     return this.set.get('decode').read('tokens');
   }
 
+  /** Runs the pass of an iteration again for every token, so that kept intermediates hold all rows; changes nothing else. */
+  async replay(orders: readonly Uint32Array[], { masked }: Pick<Iteration, 'masked'>): Promise<void> {
+    const { pictures, branches } = this.shape;
+    const stream = this.runtime.device.stream('replay');
+    const inputs = iterationInputs(this.shape, this.runtime.config.mar.bufferTokens, orders, { masked, remaining: 0 });
+    const all = Uint32Array.from({ length: pictures * branches * this.tokens }, (_, i) => i % this.tokens);
+    const buffers = this.runtime.config.mar.bufferTokens;
+    const row = (i: number) => Math.floor(i / this.tokens) * (buffers + this.tokens) + buffers + (i % this.tokens);
+    Object.assign(inputs, { chosen_index: all.map((_, i) => row(i)), chosen_position: all });
+    for (const [name, data] of Object.entries(inputs)) stream.write(this.set.buffer(name), data);
+    await this.set.get('iteration').encode(stream, { visible: this.tokens - masked, chosen: pictures * this.tokens });
+    await stream.finish();
+  }
+
   /** A kept intermediate of the last iteration. */
   async read(name: string): Promise<Float32Array<ArrayBuffer>> {
     return this.set.get('iteration').read(name);

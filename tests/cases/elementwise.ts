@@ -83,7 +83,9 @@ const scaled: OpCase = {
   name: 'scale of columns',
   tensors: { x: { shape: [7, 32] } },
   build: (t) => ({ y: scale(columns(t.x, 0, 16), 0.2325) }),
-  reference: (v) => ({ y: Float64Array.from({ length: 112 }, (_, i) => v.x[Math.floor(i / 16) * 32 + (i % 16)] * Math.fround(0.2325)) }),
+  reference: (v) => ({
+    y: Float64Array.from({ length: 112 }, (_, i) => v.x[Math.floor(i / 16) * 32 + (i % 16)] * Math.fround(0.2325)),
+  }),
 };
 
 const views: OpCase = {
@@ -104,6 +106,8 @@ export const list: CaseList = {
     ...each(2, 8, 1e6),
     ...each(1_050_000, 4).slice(0, 1),
     outer,
+    repeated,
+    scaled,
     views,
   ],
 };

@@ -1,0 +1,234 @@
+/** Compares a model with a folder of recordings (NAME.json what was asked, NAME.safetensors what came out), tensor by tensor. */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { openDevice } from '../../node/device.ts';
+import { fileSource } from '../../node/files.ts';
+import { decodePicture } from '../../node/pictures.ts';
+import { type Device, WeightStore, openTensorFile } from '../../src/engine/index.ts';
+import { joinCheckpoint } from '../../src/harmon/checkpoint.ts';
+import { checkHarmon } from '../../src/harmon/declared.ts';
+import { decodeGraph, seeGraph } from '../../src/harmon/graphs.ts';
+import { Image2Text } from '../../src/harmon/image2text.ts';
+import { type Picture, prepare } from '../../src/harmon/image.ts';
+import { recorded } from '../../src/harmon/random.ts';
+import { type Runtime, compileFor, gridOf, openSessions } from '../../src/harmon/runtime.ts';
+import { maskedLoop } from '../../src/harmon/schedule.ts';
+import { Text2Image } from '../../src/harmon/text2image.ts';
+import { weightSource } from '../../src/harmon/weight_source.ts';
+import { modelPath, tinyConfig, tinyTokenizer } from './golden.ts';
+import { relativeError } from './run_case.ts';
+import { type Recorded, numbersOf, readSafetensors } from './safetensors.ts';
+
+/** One compared tensor. `error` is ‖ours − ref‖ / ‖ref‖; for ids 0 when equal, infinite otherwise; for the picture `psnr` in dB. */
+export interface Comparison {
+  readonly name: string;
+  readonly error: number;
+  readonly psnr?: number;
+}
+
+export async function openTiny(): Promise<{ runtime: Runtime; device: Device; close(): Promise<void> }> {
+  const device = await openDevice();
+  const sources = await Promise.all(
+    ['harmon_tiny.pth', 'kl16_tiny.ckpt'].map((name) => fileSource(modelPath(name).pathname)),
+  );
+  const [model, vae] = await Promise.all(sources.map((source) => openTensorFile(source)));
+  const file = joinCheckpoint(model, vae);
+  const config = tinyConfig();
+  checkHarmon(file, config);
+  const weights = new WeightStore(device);
+  const runtime = { device, config, tokenizer: tinyTokenizer(), source: weightSource(file), weights };
+  const close = async () => {
+    weights.destroy();
+    device.destroy();
+    await Promise.all(sources.map((source) => source.close()));
+  };
+  return { runtime, device, close };
+}
+
+/** Names of the recordings of a folder that `compareRecording` knows. */
+export function recordingsIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => /^(vae|text2image.*|image2text.*)\.safetensors$/.test(name))
+    .map((name) => name.replace('.safetensors', ''))
+    .sort();
+}
+
+export async function compareRecording(runtime: Runtime, folder: string, name: string): Promise<Comparison[]> {
+  const ask = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as Ask;
+  const tensors = readSafetensors(join(folder, `${name}.safetensors`));
+  if (name.startsWith('vae')) return compareVae(runtime, tensors);
+  return name.startsWith('text2image')
+    ? compareText2Image(runtime, ask, tensors)
+    : compareImage2Text(runtime, folder, ask, tensors);
+}
+
+interface Ask {
+  readonly image: string;
+  readonly image_size: number;
+  readonly prefix_ids: number[];
+  readonly suffix_ids: number[];
+  readonly iterations: number;
+  readonly guidance: number;
+  readonly schedule: 'constant' | 'linear';
+  readonly temperature?: number;
+  readonly timesteps: number;
+}
+
+function compare(name: string, ours: ArrayLike<number>, reference: Recorded): Comparison {
+  return { name, error: relativeError(ours, numbersOf(reference)) };
+}
+
+/** (C, H, W) → (H, W, C) of each of `b` pictures. */
+function toNhwc(x: Recorded): Float64Array {
+  const [b, C, H, W] = x.shape;
+  const values = numbersOf(x);
+  const out = new Float64Array(values.length);
+  for (let p = 0; p < b; p++)
+    for (let c = 0; c < C; c++)
+      for (let i = 0; i < H * W; i++) out[(p * H * W + i) * C + c] = values[(p * C + c) * H * W + i];
+  return out;
+}
+
+async function compareVae(runtime: Runtime, tensors: Map<string, Recorded>): Promise<Comparison[]> {
+  const [, , height, width] = tensors.get('pixels')!.shape;
+  const grid = gridOf(runtime.config, width, height);
+  const see = compileFor(runtime, seeGraph(runtime.config, grid), ['moments']);
+  const decode = compileFor(runtime, decodeGraph(runtime.config, grid, 1));
+  const set = await openSessions(runtime, { see, decode });
+  const { device } = runtime;
+  try {
+    const stream = device.stream('vae');
+    for (const index of ['encoder_index', 'encoder_position', 'to_language'])
+      stream.write(set.buffer(index), new Uint32Array(grid[0] * grid[1] + runtime.config.mar.bufferTokens));
+    stream.write(set.buffer('pixels'), Float32Array.from(toNhwc(tensors.get('pixels')!)));
+    await set.get('see').encode(stream);
+    const latent = toNhwc(tensors.get('latent')!);
+    stream.write(
+      set.buffer('tokens'),
+      Float32Array.from(latent, (v) => v * runtime.config.vae.latentScale),
+    );
+    await set.get('decode').encode(stream, { picture: 0 });
+    await stream.finish();
+    const moments = await set.get('see').read('moments');
+    const channels = tensors.get('latent')!.shape[1];
+    const mean = latent.map((_, i) => moments[Math.floor(i / channels) * 2 * channels + (i % channels)]);
+    const image = await set.get('decode').read('image');
+    return [
+      { name: 'latent', error: relativeError(mean, latent) },
+      { name: 'image', error: relativeError(image, toNhwc(tensors.get('image')!)) },
+    ];
+  } finally {
+    set.destroy();
+  }
+}
+
+async function compareText2Image(runtime: Runtime, ask: Ask, tensors: Map<string, Recorded>): Promise<Comparison[]> {
+  const order = tensors.get('order')!;
+  const [pictures, N] = order.shape;
+  const orders = Array.from({ length: pictures }, (_, p) =>
+    Uint32Array.from(numbersOf(order).slice(p * N, (p + 1) * N)),
+  );
+  const ids = tensors.get('input_ids')!;
+  const [rows, length] = ids.shape;
+  const mask = numbersOf(tensors.get('attention_mask'));
+  const lengths = Array.from({ length: rows }, (_, r) =>
+    mask.slice(r * length, (r + 1) * length).reduce((a, b) => a + b, 0),
+  );
+  const iterations = maskedLoop(N, ask.iterations, ask.guidance, ask.schedule);
+  const shape = {
+    grid: gridOf(runtime.config, ask.image_size, ask.image_size),
+    pictures,
+    branches: (rows / pictures) as 1 | 2,
+    text: length,
+    timesteps: ask.timesteps,
+    predicted: N, // room for `replay`
+  };
+  const kept = ['x_enc', 'x_dec_in', 'cond'];
+  const model = await Text2Image.open(runtime, shape, { keep: kept });
+  try {
+    const results: Comparison[] = [];
+    const noise = iterations.map((_, k) => Float32Array.from(numbersOf(tensors.get(`noise.${k}`))));
+    await model.run({
+      prompts: { ids: Uint32Array.from(numbersOf(ids)), rows, length, lengths },
+      iterations,
+      temperature: ask.temperature ?? 1,
+      randomness: recorded({ order: orders, noise }),
+      onIteration: async (k, settle) => {
+        if (!tensors.has(`cond.${k}`)) return;
+        await settle();
+        await model.replay(orders, iterations[k]);
+        for (const name of kept) {
+          let ours: Float32Array<ArrayBuffer> = await model.read(name);
+          // the encoder runs once for both branches, the recording holds it for each
+          if (name === 'x_enc' && shape.branches === 2) ours = Float32Array.from([...ours, ...ours]);
+          results.push(compare(`${name}.${k}`, ours, tensors.get(`${name}.${k}`)!));
+        }
+      },
+    });
+    results.push(compare('tokens', await model.readTokens(), tensors.get('tokens')!));
+    const image = toNhwc(tensors.get('image')!);
+    const size = image.length / pictures;
+    for (let p = 0; p < pictures; p++) {
+      const ours = await model.decodeRaw(p);
+      const reference = image.subarray(p * size, (p + 1) * size);
+      results.push({ name: `image[${p}]`, error: relativeError(ours, reference), psnr: psnr(ours, reference) });
+    }
+    return results;
+  } finally {
+    model.destroy();
+  }
+}
+
+/** Peak signal to noise of pixels in −1 … 1, dB. */
+function psnr(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < b.length; i++) sum += (a[i] - b[i]) ** 2;
+  return 10 * Math.log10(4 / (sum / b.length));
+}
+
+async function compareImage2Text(
+  runtime: Runtime,
+  folder: string,
+  ask: Ask,
+  tensors: Map<string, Recorded>,
+): Promise<Comparison[]> {
+  const { config } = runtime;
+  const grid = gridOf(config, ask.image_size, ask.image_size);
+  const expected = numbersOf(tensors.get('output_ids'));
+  const prompt = ask.prefix_ids.length + ask.suffix_ids.length + grid[0] * grid[1] + config.mar.bufferTokens;
+  const model = await Image2Text.open(
+    runtime,
+    { grid, prompt, cache: prompt + expected.length },
+    { keep: { see: ['moments', 'latents', 'x_enc', 'z_enc'], prefill: ['logits'], decode_step: ['logits'] } },
+  );
+  try {
+    await model.see(prepare(await findPicture(folder, ask.image), ask.image_size));
+    const results: Comparison[] = [];
+    for (const name of ['moments', 'latents', 'x_enc', 'z_enc']) {
+      const reference = tensors.get(name);
+      if (!reference) continue;
+      const values = name === 'moments' ? { ...reference, data: toNhwc(reference) } : reference;
+      results.push(compare(name, await model.read('see', name), values));
+    }
+    const ids: number[] = [];
+    for await (const id of model.answer({ prefix: ask.prefix_ids, suffix: ask.suffix_ids }, expected.length)) {
+      const logits = tensors.get(`logits.${ids.length}`);
+      if (logits)
+        results.push(
+          compare(`logits.${ids.length}`, await model.read(ids.length ? 'decode_step' : 'prefill', 'logits'), logits),
+        );
+      ids.push(id);
+    }
+    return [...results, { name: 'output_ids', error: ids.join() === expected.join() ? 0 : Infinity }];
+  } finally {
+    model.destroy();
+  }
+}
+
+async function findPicture(folder: string, name: string): Promise<Picture> {
+  const path = [folder, join(folder, 'pictures'), join(folder, '..', 'pictures')]
+    .map((f) => join(f, name))
+    .find(existsSync);
+  if (!path) throw new Error(`${name} must lie in ${folder} or in pictures/ beside it`);
+  return decodePicture(new Uint8Array(readFileSync(path)), name, { asReference: true });
+}
