@@ -1,0 +1,113 @@
+/** conv2d(x, weight, bias?, { stride, pad }): a 3×3 or 1×1 convolution of one picture, with residual and upsampling taken over by fusion. */
+import { type Conv2dOptions, conv2dShader, conv2dTile } from '../../../shaders/conv2d.ts';
+import { GraphError } from '../errors.ts';
+import { ceilDiv, mul, sameDim, shapeText } from '../extent.ts';
+import { type Op, call, checkContiguous, checkShape } from '../op.ts';
+import { type Tensor, isContiguous, rows, width } from '../tensor.ts';
+
+/** Where zeros stand around x: one on all four sides, one to the right and below, or none. */
+export type Padding = 'same' | 'corner' | 'none';
+
+interface Conv2dAttrs {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: Padding;
+  /** x is read as if every pixel stood twice in both directions. */
+  readonly upsampled: boolean;
+}
+
+const conv2dOp: Op<Conv2dAttrs> = {
+  name: 'conv2d',
+  flops: ({ inputs, attrs, output }) => mul(2 * attrs.kernel ** 2, rows(output), width(output), width(inputs.x)),
+  lower({ inputs, attrs, output }, context) {
+    const { x, residual } = inputs;
+    const weight = context.weight(inputs.weight, { layout: 'ohwi' });
+    const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
+    const [height, breadth, channels] = pictureShape('conv2d', 'x', x);
+    const seen = attrs.upsampled ? 2 : 1;
+    return [
+      {
+        label: 'conv2d',
+        shader: conv2dShader({
+          weight: weight.dtype as Conv2dOptions['weight'],
+          bias: !!bias,
+          vector: channels % 4 === 0,
+        }),
+        bind: {
+          weight: { weight, part: 0 },
+          x: { tensor: x },
+          ...(bias && { bias: { weight: bias, part: 0 } }),
+          residual: { tensor: residual ?? x },
+          y: { tensor: output },
+        },
+        params: {
+          positions: rows(output),
+          width: output.shape[1],
+          columns: width(output),
+          channels,
+          kernel: attrs.kernel,
+          stride: attrs.stride,
+          pad: attrs.padding === 'same' ? 1 : 0,
+          x_height: seen * height,
+          x_width: seen * breadth,
+          shift: seen - 1,
+          residual: residual ? 1 : 0,
+        },
+        groups: mul(ceilDiv(rows(output), conv2dTile), ceilDiv(width(output), conv2dTile)),
+      },
+    ];
+  },
+  absorb(node, next) {
+    if (next.op.name !== 'add' || node.inputs.residual) return undefined;
+    const residual = next.inputs.a === node.output ? next.inputs.b : next.inputs.a;
+    if (residual === node.output || !isContiguous(residual) || !sameShape(residual, node.output)) return undefined;
+    return { op: conv2dOp as Op, inputs: { ...node.inputs, residual }, attrs: node.attrs };
+  },
+  absorbInput(node, name, before) {
+    if (name !== 'x' || before.op.name !== 'upsample' || node.attrs.upsampled) return undefined;
+    const attrs: Conv2dAttrs = { ...node.attrs, upsampled: true };
+    return { op: conv2dOp as Op, inputs: { ...node.inputs, x: before.inputs.x }, attrs };
+  },
+};
+
+function sameShape(a: Tensor, b: Tensor): boolean {
+  return a.shape.length === b.shape.length && a.shape.every((d, i) => sameDim(d, b.shape[i]));
+}
+
+/** Height, width and channels of a picture (H, W, C), which are fixed when the graph is built. */
+export function pictureShape(op: string, name: string, x: Tensor): readonly [number, number, number] {
+  if (x.shape.length !== 3 || !x.shape.every((d) => typeof d === 'number' && d > 0))
+    throw new GraphError(`[${op}] ${name} must be a picture [H, W, C] of fixed size but got ${shapeText(x.shape)}`);
+  return x.shape as readonly number[] as readonly [number, number, number];
+}
+
+export interface Conv2dCall {
+  readonly stride?: 1 | 2;
+  /** 'same' without for a 3×3 filter, 'none' for 1×1. */
+  readonly pad?: Padding;
+}
+
+/**
+ * x (H, W, Cin), weight (Cout, Cin, k, k) with k = 1 or 3, bias (Cout) → (H', W', Cout), H' = ⌊(H + zeros − k)/stride⌋ + 1.
+ * Errors: GraphError when shapes do not fit or the filter is larger than what it slides over.
+ */
+export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2dCall = {}): Tensor {
+  const [height, breadth, channels] = pictureShape('conv2d', x.name, x);
+  checkContiguous('conv2d', x.name, x);
+  const [columns, , kernel] = weight.shape as readonly number[];
+  if (kernel !== 1 && kernel !== 3)
+    throw new GraphError(
+      `[conv2d] weight must be [Cout, ${channels}, k, k] with k = 1 or 3 but got ${shapeText(weight.shape)} (${weight.name})`,
+    );
+  checkShape('conv2d', `weight ${weight.name}`, weight, [columns, channels, kernel, kernel]);
+  if (bias) checkShape('conv2d', `bias ${bias.name}`, bias, [columns]);
+  const { stride = 1, pad: padding = kernel === 3 ? 'same' : 'none' } = options;
+  const zeros = { same: 2, corner: 1, none: 0 }[padding];
+  const [y, z] = [height, breadth].map((n) => Math.floor((n + zeros - kernel) / stride) + 1);
+  if (y < 1 || z < 1)
+    throw new GraphError(
+      `[conv2d] ${x.name} ${shapeText(x.shape)} must hold the ${kernel}×${kernel} filter of ${weight.name} with padding '${padding}'`,
+    );
+  const attrs: Conv2dAttrs = { kernel, stride, padding, upsampled: false };
+  return call(conv2dOp, { x, weight, bias }, attrs, { shape: [y, z, columns] });
+}

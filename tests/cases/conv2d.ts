@@ -1,0 +1,113 @@
+import { type Padding, add, conv2d, upsample } from '../../src/engine/index.ts';
+import type { CaseList, OpCase, Spec, Values } from '../support/case.ts';
+
+interface Options {
+  readonly k?: 1 | 3;
+  readonly stride?: 1 | 2;
+  readonly pad?: Padding;
+  readonly dtype?: Spec['dtype'];
+  readonly bias?: boolean;
+  readonly residual?: boolean;
+  readonly upsampled?: boolean;
+  readonly scale?: number;
+  readonly timed?: boolean;
+}
+
+interface Sizes {
+  readonly H: number;
+  readonly W: number;
+  readonly Cin: number;
+  readonly Cout: number;
+}
+
+function convCase(H: number, W: number, Cin: number, Cout: number, o: Options = {}): OpCase {
+  const { k = 3, stride = 1, pad = k === 3 ? 'same' : 'none', dtype = 'f32', bias = true, scale } = o;
+  const seen = o.upsampled ? 2 : 1;
+  const zeros = { same: 2, corner: 1, none: 0 }[pad];
+  const out = (n: number) => Math.floor((seen * n + zeros - k) / stride) + 1;
+  const parts = [
+    `${k}×${k} ${Cin}→${Cout} @${H}×${W}`,
+    dtype,
+    stride === 2 && `stride 2`,
+    pad,
+    !bias && 'no bias',
+    o.residual && 'residual',
+    o.upsampled && 'upsampled',
+    scale && `scale ${scale}`,
+  ];
+  return {
+    name: parts.filter(Boolean).join(' '),
+    timed: o.timed,
+    tensors: {
+      x: { shape: [H, W, Cin], scale },
+      weight: { shape: [Cout, Cin, k, k], role: 'weight', dtype },
+      ...(bias && { bias: { shape: [Cout], role: 'weight' as const } }),
+      ...(o.residual && { residual: { shape: [out(H), out(W), Cout] } }),
+    },
+    build(t) {
+      const y = conv2d(o.upsampled ? upsample(t.x) : t.x, t.weight, t.bias, { stride, pad });
+      return { y: o.residual ? add(t.residual, y) : y };
+    },
+    reference: (v) => ({ y: reference(v, { H, W, Cin, Cout }, k, stride, pad, seen) }),
+  };
+}
+
+function reference(
+  v: Readonly<Record<string, Values>>,
+  { H, W, Cin, Cout }: Sizes,
+  k: number,
+  stride: number,
+  pad: Padding,
+  seen: number,
+): Values {
+  const before = pad === 'same' ? 1 : 0;
+  const zeros = { same: 2, corner: 1, none: 0 }[pad];
+  const [Ho, Wo] = [H, W].map((n) => Math.floor((seen * n + zeros - k) / stride) + 1);
+  const y = new Float64Array(Ho * Wo * Cout);
+  for (let r = 0; r < Ho; r++)
+    for (let c = 0; c < Wo; c++)
+      for (let n = 0; n < Cout; n++) {
+        let sum = v.bias ? v.bias[n] : 0;
+        for (let a = 0; a < k; a++)
+          for (let b = 0; b < k; b++) {
+            const [i, j] = [r * stride + a - before, c * stride + b - before];
+            if (i < 0 || j < 0 || i >= seen * H || j >= seen * W) continue;
+            const at = (Math.floor(i / seen) * W + Math.floor(j / seen)) * Cin;
+            for (let m = 0; m < Cin; m++) sum += v.x[at + m] * v.weight[((n * Cin + m) * k + a) * k + b];
+          }
+        const at = (r * Wo + c) * Cout + n;
+        y[at] = sum + (v.residual ? v.residual[at] : 0);
+      }
+  return y;
+}
+
+export const list: CaseList = {
+  op: 'conv2d',
+  cases: [
+    convCase(1, 1, 3, 4),
+    convCase(2, 7, 5, 3),
+    convCase(7, 2, 4, 5, { bias: false }),
+    convCase(16, 16, 16, 32),
+    convCase(33, 33, 3, 32),
+    convCase(33, 7, 32, 3),
+    convCase(16, 33, 33, 33, { residual: true }),
+    convCase(7, 16, 64, 65, { residual: true }),
+    convCase(33, 16, 32, 32, { pad: 'corner', stride: 2 }),
+    convCase(16, 7, 5, 16, { pad: 'corner', stride: 2 }),
+    convCase(2, 2, 4, 4, { pad: 'corner', stride: 2, residual: true }),
+    convCase(3, 7, 4, 4, { pad: 'none' }),
+    convCase(9, 8, 8, 4, { stride: 2, pad: 'same' }),
+    convCase(16, 16, 32, 64, { k: 1, residual: true }),
+    convCase(7, 1, 33, 5, { k: 1 }),
+    convCase(7, 9, 16, 16, { upsampled: true }),
+    convCase(1, 2, 5, 33, { upsampled: true, residual: true }),
+    convCase(3, 5, 4, 4, { upsampled: true, pad: 'corner', stride: 2 }),
+    convCase(7, 16, 32, 33, { dtype: 'bf16', residual: true }),
+    convCase(7, 7, 3, 5, { dtype: 'bf16' }),
+    convCase(7, 16, 16, 33, { dtype: 'f16' }),
+    convCase(2, 7, 33, 5, { dtype: 'f16', bias: false }),
+    convCase(7, 7, 32, 16, { scale: 1e6 }),
+    convCase(128, 128, 32, 32, { residual: true, timed: true }),
+    convCase(64, 64, 128, 128, { timed: true }),
+  ],
+};

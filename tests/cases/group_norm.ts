@@ -1,0 +1,77 @@
+import { groupNorm, silu } from '../../src/engine/index.ts';
+import type { CaseList, OpCase } from '../support/case.ts';
+
+interface Options {
+  readonly activated?: boolean;
+  readonly shift?: number;
+  readonly scale?: number;
+  readonly fill?: (index: number) => number;
+  readonly tolerance?: number;
+  readonly timed?: boolean;
+}
+
+function normCase(H: number, W: number, C: number, groups: number, o: Options = {}): OpCase {
+  return {
+    name: [
+      `${H}×${W}×${C} in ${groups} groups`,
+      o.activated && 'silu',
+      o.shift && `mean ${o.shift}`,
+      o.scale && `scale ${o.scale}`,
+      o.fill && 'one outlier',
+    ]
+      .filter(Boolean)
+      .join(' '),
+    timed: o.timed,
+    tolerance: o.tolerance,
+    tensors: {
+      x: { shape: [H, W, C], shift: o.shift, scale: o.scale, fill: o.fill },
+      weight: { shape: [C], role: 'weight' },
+      bias: { shape: [C], role: 'weight' },
+    },
+    build: (t) => {
+      const y = groupNorm(t.x, t.weight, t.bias, { groups, eps: 1e-6 });
+      return { y: o.activated ? silu(y) : y };
+    },
+    reference: (v) => {
+      const y = new Float64Array(H * W * C);
+      const [wide, n] = [C / groups, (H * W * C) / groups];
+      const each = (g: number, visit: (at: number, channel: number) => void) => {
+        for (let p = 0; p < H * W; p++) for (let c = g * wide; c < (g + 1) * wide; c++) visit(p * C + c, c);
+      };
+      for (let g = 0; g < groups; g++) {
+        let [mean, variance] = [0, 0];
+        each(g, (at) => (mean += v.x[at] / n));
+        each(g, (at) => (variance += (v.x[at] - mean) ** 2 / n));
+        each(g, (at, c) => {
+          y[at] = ((v.x[at] - mean) / Math.sqrt(variance + 1e-6)) * v.weight[c] + v.bias[c];
+          if (o.activated) y[at] /= 1 + Math.exp(-y[at]);
+        });
+      }
+      return { y };
+    },
+  };
+}
+
+export const list: CaseList = {
+  op: 'group_norm',
+  cases: [
+    normCase(1, 1, 8, 2),
+    normCase(2, 7, 4, 4),
+    normCase(7, 9, 32, 4),
+    normCase(8, 8, 32, 32, { activated: true }),
+    normCase(5, 13, 16, 4),
+    normCase(33, 7, 33, 11),
+    normCase(9, 8, 64, 8, { activated: true }),
+    normCase(16, 16, 36, 3, { activated: true }),
+    normCase(3, 3, 300, 1),
+    normCase(2, 33, 1040, 2),
+    normCase(64, 65, 8, 2, { activated: true }),
+    normCase(65, 64, 6, 2),
+    normCase(1, 4097, 4, 1),
+    normCase(33, 33, 32, 4, { shift: 1000, tolerance: 1e-4 }),
+    normCase(65, 65, 3, 1, { shift: -1000, tolerance: 1e-4 }),
+    normCase(7, 9, 32, 4, { scale: 1e7 }),
+    normCase(16, 16, 8, 1, { fill: (i) => (i === 0 ? 3e5 : Math.sin(i)), tolerance: 1e-4 }),
+    normCase(128, 128, 32, 4, { activated: true, timed: true }),
+  ],
+};
