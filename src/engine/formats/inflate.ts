@@ -34,7 +34,7 @@ export function inflateCursor(entry: Deflated): InflateCursor {
   let produced = 0;
   let crc = 0;
   let position = 0;
-  let ready: Uint8Array[] = [];
+  const ready: Uint8Array[] = [];
   const inflater = new Inflate((chunk) => {
     produced += chunk.length;
     if (produced > entry.size)

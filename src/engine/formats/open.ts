@@ -14,19 +14,16 @@ const MAX_TENSORS = 65_536;
 
 /** What other files start with, and what to say of them. Bytes are written as Latin-1 text. */
 const OTHERS: readonly (readonly [start: RegExp, what: string])[] = [
-  // eslint-disable-next-line no-control-regex
   [
     /^\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19/,
     "is in PyTorch's old format from before version 1.6; load it and torch.save it again",
   ],
-  // eslint-disable-next-line no-control-regex
   [/^\x80[\x00-\x05]/, 'is a bare Python pickle, not a checkpoint; torch.save the tensors instead'],
   [/^\s*(<!doctype|<html|<\?xml|<head)/i, 'is a web page, not weights; use the address that downloads the file itself'],
   [/^version https:\/\/git-lfs/, 'is a Git LFS pointer, not the weights; run git lfs pull or download the file itself'],
   [/^GGUF/, 'is a GGUF file; use the PyTorch or safetensors checkpoint'],
   [/^\x93NUMPY/, 'is a NumPy array, not a checkpoint'],
   [/^\x89HDF/, 'is an HDF5 file; use the PyTorch or safetensors checkpoint'],
-  // eslint-disable-next-line no-control-regex
   [/^(\x1f\x8b|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd|BZh|\xfd7zXZ)/, 'is a compressed archive; unpack it first'],
   [/^\s*\{/, 'is JSON, not weights; give the file or the .index.json it belongs to'],
 ];

@@ -74,7 +74,7 @@ function parseHeader(text: string, fail: (text: string) => never): Placed[] {
       return;
     }
     if (placed.length >= MAX_TENSORS) fail(`has over ${MAX_TENSORS} tensors`);
-    if (name.length > MAX_NAME || new TextEncoder().encode(name).length > MAX_NAME)
+    if (name.length > MAX_NAME / 3 && new TextEncoder().encode(name).length > MAX_NAME)
       fail(`has a tensor name of over ${MAX_NAME} bytes, ${JSON.stringify(name.slice(0, 40))}…`);
     placed.push(tensor(name));
   });

@@ -23,7 +23,6 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 
 /** Whether a name stays inside the folder it is used in: relative, no `..`, no drive, no backslash, no control characters. */
 export function isPlainPath(name: string): boolean {
-  // eslint-disable-next-line no-control-regex
   if (name === '' || /^\/|[\\\0-\x1f\x7f]|^[A-Za-z]:/.test(name)) return false;
   return !name.split('/').includes('..');
 }
