@@ -75,10 +75,12 @@ async function aptInstall(what, packages, suite = '', prepare = () => {}) {
   prepare();
   say(`Installing ${what} with apt: ${packages.join(' ')} (a few minutes; log: ${LOG})`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const patience = ['Acquire::Retries=3', 'Acquire::http::Timeout=60', 'DPkg::Lock::Timeout=300'].flatMap((o) => [
-    '-o',
-    o,
-  ]);
+  const patience = [
+    'Acquire::Retries=3',
+    'Acquire::http::Timeout=60',
+    'DPkg::Lock::Timeout=300',
+    'Dpkg::Use-Pty=0',
+  ].flatMap((o) => ['-o', o]);
   const log = openSync(LOG, 'a');
   const logged = (program, args) => run(program, args, { env, stdio: ['ignore', log, log] });
   for (let attempt = 1; ; attempt++) {
