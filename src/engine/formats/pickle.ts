@@ -71,7 +71,11 @@ const MAX_OPCODES = 1_000_000;
 const MAX_DEPTH = 64;
 const MAX_MEMO = 1_000_000;
 const MAX_STRING = 64 * 1024;
+// The largest things an opcode can make. An empty dict stands beside each tensor, for its hooks; few have entries.
+const MAX_DICTS = 250_000;
+const MAX_FILLED_DICTS = 100_000;
 const OPAQUE: PickleOpaque = { kind: 'opaque' };
+const EMPTY: PickleTuple = { kind: 'tuple', items: [], depth: 1 };
 
 /** Reads one pickle that fills `bytes`. `use` says what a global "module name" is good for, and throws for one that is refused. */
 export function readPickle(subject: string, bytes: Uint8Array, use: (global: string) => NameUse): PickleValue {
@@ -81,6 +85,8 @@ export function readPickle(subject: string, bytes: Uint8Array, use: (global: str
   const memo = new Map<number, PickleValue>();
   const globals = new Map<string, PickleGlobal>();
   let memoKind: 'put' | 'memoize' | undefined;
+  let dicts = 0;
+  let filled = 0;
   let at = 0;
 
   function fail(why: string): never {
@@ -156,25 +162,30 @@ export function readPickle(subject: string, bytes: Uint8Array, use: (global: str
     if (!known) globals.set(full, (known = { kind: 'global', name: full, use: use(full) }));
     stack.push(known);
   }
+  function dict(ordered: boolean): void {
+    if (++dicts > MAX_DICTS) fail(`has more than ${MAX_DICTS} dicts`);
+    stack.push({ kind: 'dict', entries: undefined, ordered, depth: 1 });
+  }
   function call(callee: PickleValue, { items: args }: PickleTuple): void {
     if (!isKind(callee, 'global') || callee.use === 'value')
       return fail('calls something that is not a known constructor');
     if (callee.use === 'dict') {
       if (args.length) fail(`calls ${callee.name} with arguments`);
-      stack.push({ kind: 'dict', entries: undefined, ordered: true, depth: 1 });
+      dict(true);
     } else if (callee.use === 'call') stack.push({ kind: 'call', name: callee.name, args, depth: over(args) });
     else stack.push({ kind: callee.use });
   }
   function setItems(pairs: readonly PickleValue[]): void {
-    const dict = top();
-    if (!isKind(dict, 'dict')) return fail('adds keys to something that is not a dict');
+    const target = top();
+    if (!isKind(target, 'dict')) return fail('adds keys to something that is not a dict');
     if (pairs.length % 2) fail('has a key without a value');
-    dict.entries ??= new Map();
+    if (!target.entries && ++filled > MAX_FILLED_DICTS) fail(`has more than ${MAX_FILLED_DICTS} dicts with entries`);
+    target.entries ??= new Map();
     for (let i = 0; i < pairs.length; i += 2) {
-      if (dict.entries.has(pairs[i])) fail(`has the key ${String(pairs[i]).slice(0, 80)} twice in one dict`);
-      dict.entries.set(pairs[i], pairs[i + 1]);
+      if (target.entries.has(pairs[i])) fail(`has the key ${String(pairs[i]).slice(0, 80)} twice in one dict`);
+      target.entries.set(pairs[i], pairs[i + 1]);
     }
-    dict.depth = Math.max(dict.depth, over(pairs));
+    target.depth = Math.max(target.depth, over(pairs));
   }
   function append(items: readonly PickleValue[]): void {
     const list = top();
@@ -223,7 +234,7 @@ export function readPickle(subject: string, bytes: Uint8Array, use: (global: str
       case 0x43: skipBytes(bytes[take(1)]); break; // SHORT_BINBYTES
       case 0x42: skipBytes(view.getUint32(take(4), true)); break; // BINBYTES
       case 0x8e: skipBytes(long()); break; // BINBYTES8
-      case 0x29: tuple([]); break; // EMPTY_TUPLE
+      case 0x29: stack.push(EMPTY); break; // EMPTY_TUPLE
       case 0x85: tuple([pop()]); break; // TUPLE1
       case 0x86: { const b = pop(); tuple([pop(), b]); break; } // TUPLE2
       case 0x87: { const c = pop(); const b = pop(); tuple([pop(), b, c]); break; } // TUPLE3
@@ -231,7 +242,7 @@ export function readPickle(subject: string, bytes: Uint8Array, use: (global: str
       case 0x5d: stack.push({ kind: 'list', depth: 1 }); break; // EMPTY_LIST
       case 0x61: append([pop()]); break; // APPEND
       case 0x65: append(popMark()); break; // APPENDS
-      case 0x7d: stack.push({ kind: 'dict', entries: undefined, ordered: false, depth: 1 }); break; // EMPTY_DICT
+      case 0x7d: dict(false); break; // EMPTY_DICT
       case 0x73: { const value = pop(); setItems([pop(), value]); break; } // SETITEM
       case 0x75: setItems(popMark()); break; // SETITEMS
       case 0x71: put('put', bytes[take(1)]); break; // BINPUT

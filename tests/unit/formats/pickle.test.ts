@@ -156,6 +156,7 @@ describe('refuses', () => {
     'nested marks': [`${P.start}${'('.repeat(100)}.`, /deeper than 64/],
     'nested lists': [`${P.start}${']'.repeat(100)}${'a'.repeat(99)}.`, /deeper than 64/],
     'a dict in itself': [`${P.start}}q\0${`${P.str('a')}h\0s`.repeat(1)}.`, /no tensors/],
+    'a million dicts': [`${P.start}${'}'.repeat(1_000_000)}.`, /more than 250000 dicts/],
     'a million opcodes': [`${P.start}${'N'.repeat(1_000_001)}.`, /more than 1000000 opcodes/],
     'only a tensor': [`${P.start}${W}.`, /dict.*single tensor/],
     'only a list': [`${P.start}].`, /dict.*a list/],
