@@ -39,6 +39,8 @@ export { type Conv2dCall, type Padding, conv2d } from './ops/conv2d.ts';
 export { upsample } from './ops/upsample.ts';
 export { type GroupNormOptions, groupNorm } from './ops/group_norm.ts';
 export { type AttentionHeads, attention } from './ops/attention.ts';
+export { rope } from './ops/rope.ts';
+export { append } from './ops/append.ts';
 export { type ByteSource, bytesSource } from './formats/source.ts';
 export { openSharded, openTensorFile } from './formats/open.ts';
 export { type TensorEntry, type TensorFile, joinTensorFiles, renameTensors } from './formats/tensor_file.ts';

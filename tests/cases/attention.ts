@@ -1,0 +1,187 @@
+import { type Tensor, add, attention, columns, extent, reshape, rowRange, scale } from '../../src/engine/index.ts';
+import type { CaseList, OpCase, Spec, Values } from '../support/case.ts';
+
+interface Options {
+  batch?: number;
+  /** Query heads a kv head, and kv heads. */
+  sharing?: number;
+  kvHeads?: number;
+  causal?: boolean;
+  /** Keys allocated in a cache, and how many of them are there before row 0 of each batch. */
+  cache?: { length: number; past: number[] };
+  /** The picture's rows are an extent smaller than its maximum. */
+  rowsExtent?: boolean;
+  /** Values of q and k, of v. */
+  fill?: Spec['fill'];
+  scale?: number;
+  vScale?: number;
+  timed?: boolean;
+  tolerance?: number;
+}
+
+/** Rows T, head width D. Without a cache q, k and v are columns of one tensor. */
+function attentionCase(T: number, D: number, o: Options = {}): OpCase {
+  const { batch: B = 1, sharing: G = 1, kvHeads = 2, causal = false, cache } = o;
+  const [E, KV] = [G * kvHeads * D, kvHeads * D];
+  const S = cache?.length ?? T;
+  const rows = o.rowsExtent ? extent('rows', T + 37) : T;
+  const heads = { heads: G * kvHeads, kvHeads, causal };
+  const values = { fill: o.fill, scale: o.scale };
+  const name = [
+    `${B}×${T}×${S}×${D}`,
+    `${G}·${kvHeads} heads`,
+    causal && 'causal',
+    cache && `past ${cache.past.join(' ')}`,
+    o.rowsExtent && 'extent',
+    (o.fill || o.scale || o.vScale) && 'large',
+  ];
+  return {
+    name: name.filter(Boolean).join(' '),
+    timed: o.timed,
+    tolerance: o.tolerance,
+    extents: { rows: T },
+    tensors: cache
+      ? {
+          q: { shape: [B, rows, E], ...values },
+          k: { shape: [B, S, KV], role: 'state', ...values },
+          v: { shape: [B, S, KV], role: 'state', scale: o.vScale },
+          past: { shape: [B], dtype: 'u32', fill: (i) => cache.past[i] },
+        }
+      : { qkv: { shape: [B, rows, E + 2 * KV], ...values } },
+    build(t) {
+      if (cache) return { y: attention(t.q, t.k, t.v, { ...heads, past: t.past }) };
+      return { y: attention(...split(t.qkv, E, KV), heads) };
+    },
+    reference(v) {
+      if (cache) return { y: reference(v.q, v.k, v.v, { B, T, S, D, G, kvHeads, causal, past: cache.past }) };
+      const part = (start: number, width: number) => {
+        const out = new Float64Array(B * T * width);
+        const stride = E + 2 * KV;
+        for (let r = 0; r < B * T; r++)
+          out.set(v.qkv.subarray(r * stride + start, r * stride + start + width), r * width);
+        return out;
+      };
+      const past = Array<number>(B).fill(0);
+      return { y: reference(part(0, E), part(E, KV), part(E + KV, KV), { B, T, S, D, G, kvHeads, causal, past }) };
+    },
+  };
+}
+
+function split(qkv: Tensor, E: number, KV: number): [Tensor, Tensor, Tensor] {
+  return [columns(qkv, 0, E), columns(qkv, E, KV), columns(qkv, E + KV, KV)];
+}
+
+interface Sizes {
+  B: number;
+  T: number;
+  S: number;
+  D: number;
+  G: number;
+  kvHeads: number;
+  causal: boolean;
+  past: number[];
+}
+
+function reference(q: Values, k: Values, v: Values, s: Sizes): Values {
+  const { B, T, S, D, G, kvHeads } = s;
+  const [E, KV] = [G * kvHeads * D, kvHeads * D];
+  const y = new Float64Array(B * T * E);
+  for (let b = 0; b < B; b++)
+    for (let t = 0; t < T; t++)
+      for (let head = 0; head < G * kvHeads; head++) {
+        const keys = Math.min(S, s.past[b] + (s.causal ? t + 1 : T));
+        const qAt = (b * T + t) * E + head * D;
+        const kvAt = b * S * KV + Math.floor(head / G) * D;
+        const scores = Array.from({ length: keys }, (_, j) => {
+          let sum = 0;
+          for (let d = 0; d < D; d++) sum += q[qAt + d] * k[kvAt + j * KV + d];
+          return sum / Math.sqrt(D);
+        });
+        const top = Math.max(...scores);
+        const weights = scores.map((x) => Math.exp(x - top));
+        const total = weights.reduce((a, x) => a + x, 0);
+        for (let j = 0; j < keys; j++)
+          for (let d = 0; d < D; d++) y[qAt + d] += (weights[j] / total) * v[kvAt + j * KV + d];
+      }
+  return y;
+}
+
+/** Row t of batch b, computed alone over the cache, is bit for bit the row computed among others: their difference is 0. */
+function aloneCase(D: number, b: number, t: number): OpCase {
+  const [B, T, S, G] = [2, 33, 100, 3];
+  const heads = { heads: 2 * G, kvHeads: 2, causal: true };
+  const E = 2 * G * D;
+  const past = [41, 0];
+  const one = (x: Tensor, row: number, count: number) =>
+    reshape(rowRange(reshape(x, [x.shape[0] === B ? B * (x.shape[1] as number) : 1, x.shape[2]]), row, count), [
+      1,
+      count,
+      x.shape[2],
+    ]);
+  return {
+    name: `row ${t} of batch ${b} alone ×${D}`,
+    tolerance: 1e-30,
+    tensors: {
+      q: { shape: [B, T, E], scale: 4 },
+      k: { shape: [B, S, 2 * D], role: 'state', scale: 4 },
+      v: { shape: [B, S, 2 * D], role: 'state' },
+      past: { shape: [B], dtype: 'u32', fill: (i) => past[i] },
+      pastAlone: { shape: [1], dtype: 'u32', fill: () => past[b] + t },
+    },
+    build(tensors) {
+      const { q, k, v } = tensors;
+      const among = attention(q, k, v, { ...heads, past: tensors.past });
+      const alone = attention(one(q, b * T + t, 1), one(k, b * S, S), one(v, b * S, S), {
+        ...heads,
+        past: tensors.pastAlone,
+      });
+      return { difference: add(one(among, b * T + t, 1), scale(alone, -1)) };
+    },
+    reference: () => ({ difference: new Float64Array(E) }),
+  };
+}
+
+/** Whole numbers of either sign up to 300: products of two rows are exact in f32, so are their scores for D = 64. */
+const whole = (i: number) => ((i * 7919) % 601) - 300;
+
+export const list: CaseList = {
+  op: 'attention',
+  cases: [
+    attentionCase(1, 64),
+    attentionCase(7, 64),
+    attentionCase(31, 32, { causal: true }),
+    attentionCase(32, 64, { batch: 2 }),
+    attentionCase(33, 80, { rowsExtent: true }),
+    attentionCase(63, 64, { causal: true, rowsExtent: true, batch: 2 }),
+    attentionCase(65, 5, { sharing: 3 }),
+    attentionCase(33, 33, { causal: true, sharing: 3 }),
+    attentionCase(65, 128, { sharing: 3, causal: true }),
+    attentionCase(257, 32, { kvHeads: 1 }),
+    attentionCase(65, 512, { kvHeads: 1 }),
+    attentionCase(33, 520, { kvHeads: 1, batch: 2 }),
+    attentionCase(5, 133, { causal: true, kvHeads: 1 }),
+    attentionCase(1, 64, { sharing: 7, causal: true, cache: { length: 300, past: [256] } }),
+    attentionCase(1, 64, { causal: true, batch: 2, cache: { length: 64, past: [63, 0] } }),
+    attentionCase(1, 5, { sharing: 3, causal: true, cache: { length: 40, past: [32] } }),
+    attentionCase(1, 512, { kvHeads: 1, causal: true, cache: { length: 40, past: [31] } }),
+    attentionCase(33, 64, { sharing: 7, causal: true, batch: 2, cache: { length: 100, past: [65, 31] } }),
+    attentionCase(7, 128, {
+      sharing: 3,
+      causal: true,
+      batch: 2,
+      cache: { length: 70, past: [0, 32] },
+      rowsExtent: true,
+    }),
+    attentionCase(9, 64, { batch: 2, cache: { length: 48, past: [39, 7] } }),
+    attentionCase(9, 64, { causal: true, cache: { length: 12, past: [8] } }), // the last rows see all 12
+    attentionCase(65, 64, { fill: whole, causal: true }),
+    attentionCase(33, 64, { fill: whole, vScale: 1e6, sharing: 7, causal: true, cache: { length: 90, past: [50] } }),
+    attentionCase(33, 80, { scale: 1e5 }),
+    aloneCase(64, 0, 17),
+    aloneCase(64, 1, 32),
+    aloneCase(5, 0, 0),
+    aloneCase(160, 0, 30),
+    attentionCase(320, 64, { kvHeads: 12, timed: true }),
+    attentionCase(1, 64, { sharing: 7, causal: true, cache: { length: 512, past: [400] }, timed: true }),
+  ],
+};
