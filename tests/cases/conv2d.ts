@@ -81,6 +81,28 @@ function reference(
   return y;
 }
 
+/** The upsampled picture is wanted too, so it is made and the convolution reads it. */
+function apart(H: number, W: number, C: number): OpCase {
+  const fused = convCase(H, W, C, C, { upsampled: true });
+  return {
+    ...fused,
+    name: `${fused.name}, which is an output too`,
+    build(t) {
+      const wide = upsample(t.x);
+      return { wide, y: conv2d(wide, t.weight, t.bias) };
+    },
+    reference(v) {
+      const wide = new Float64Array(4 * H * W * C);
+      for (let r = 0; r < 2 * H; r++)
+        for (let c = 0; c < 2 * W; c++) {
+          const from = (Math.floor(r / 2) * W + Math.floor(c / 2)) * C;
+          wide.set(v.x.subarray(from, from + C), (r * 2 * W + c) * C);
+        }
+      return { wide, ...fused.reference(v) };
+    },
+  };
+}
+
 export const list: CaseList = {
   op: 'conv2d',
   cases: [
@@ -102,11 +124,14 @@ export const list: CaseList = {
     convCase(7, 9, 16, 16, { upsampled: true }),
     convCase(1, 2, 5, 33, { upsampled: true, residual: true }),
     convCase(3, 5, 4, 4, { upsampled: true, pad: 'corner', stride: 2 }),
+    apart(7, 3, 8),
+    apart(2, 5, 5),
     convCase(7, 16, 32, 33, { dtype: 'bf16', residual: true }),
     convCase(7, 7, 3, 5, { dtype: 'bf16' }),
     convCase(7, 16, 16, 33, { dtype: 'f16' }),
     convCase(2, 7, 33, 5, { dtype: 'f16', bias: false }),
     convCase(7, 7, 32, 16, { scale: 1e6 }),
+    convCase(1450, 1450, 4, 1, { k: 1 }), // more workgroups than one dimension takes
     convCase(128, 128, 32, 32, { residual: true, timed: true }),
     convCase(64, 64, 128, 128, { timed: true }),
   ],

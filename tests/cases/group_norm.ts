@@ -68,6 +68,8 @@ export const list: CaseList = {
     normCase(64, 65, 8, 2, { activated: true }),
     normCase(65, 64, 6, 2),
     normCase(1, 4097, 4, 1),
+    normCase(91, 91, 4, 1),
+    normCase(128, 129, 6, 3, { shift: 1000, tolerance: 1e-4 }),
     normCase(33, 33, 32, 4, { shift: 1000, tolerance: 1e-4 }),
     normCase(65, 65, 3, 1, { shift: -1000, tolerance: 1e-4 }),
     normCase(7, 9, 32, 4, { scale: 1e7 }),
