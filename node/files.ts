@@ -1,5 +1,6 @@
 /** Files for Node: reading by ranges, and writing so that a name never stands for half a file. */
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ArgumentError, type ByteSource, FileError, throwIfAborted } from '../src/engine/index.ts';
@@ -81,6 +82,7 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array, calls: Wr
   if (existing && !existing.isFile())
     throw new FileError(`${path}: must be a file to write but is ${existing.isDirectory() ? 'a folder' : 'a device'}`);
   const beside = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.part`);
+  unfinished.add(beside);
   try {
     await withHandle(calls, beside, 'wx', async (file) => {
       await file.writeFile(bytes);
@@ -91,7 +93,16 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array, calls: Wr
   } catch (cause) {
     await calls.remove(beside).catch(() => undefined);
     return refuse(path, 'written', cause);
+  } finally {
+    unfinished.delete(beside);
   }
+}
+
+const unfinished = new Set<string>();
+
+/** Removes what writes still under way have put beside their paths; for a process that ends without waiting for them. */
+export function removeUnfinished(): void {
+  for (const path of unfinished) rmSync(path, { force: true });
 }
 
 /** Flushes the rename itself. Windows and some network file systems cannot flush a folder: there the rename is all there is. */
@@ -136,8 +147,12 @@ const reasons: Readonly<Record<string, string>> = {
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
+/** Why the system refused, in words. */
+export function reasonOf(cause: unknown): string {
+  return reasons[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause));
+}
+
 function refuse(path: string, verb: 'read' | 'written', cause: unknown): never {
   if (cause instanceof FileError) throw cause;
-  const why = reasons[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause));
-  throw new FileError(`${path}: cannot be ${verb}: ${why}`, { cause });
+  throw new FileError(`${path}: cannot be ${verb}: ${reasonOf(cause)}`, { cause });
 }

@@ -1,0 +1,40 @@
+/** `overtone image2text`: a picture file to words, as they come. */
+import { ArgumentError } from '../../src/engine/index.ts';
+import type { ModelPaths } from '../model.ts';
+import { readPicture, readPrompt } from './input.ts';
+import { type Context, defaultSide, describePicture, withModel } from './session.ts';
+import { phasesText } from './timing.ts';
+
+export interface Image2TextOptions extends ModelPaths {
+  readonly image: string;
+  readonly prompt?: string;
+  readonly imageSize?: number;
+  readonly maxNewTokens: number;
+  readonly json?: boolean;
+}
+
+export async function image2text(options: Image2TextOptions, context: Context): Promise<void> {
+  const { print, note, signal } = context;
+  if (options.image === '-' && options.prompt === '-')
+    throw new ArgumentError('--image and --prompt must not both be read from stdin: name a file for one of them');
+  const asked = options.prompt === undefined ? undefined : await readPrompt(options.prompt, signal);
+  const picture = await readPicture(options.image, signal);
+  await withModel(options, context, async (model, watch) => {
+    const question = asked ?? model.config.question;
+    const imageSize = options.imageSize ?? defaultSide(model.config);
+    const describe = { question, imageSize, maxNewTokens: options.maxNewTokens };
+    const show = (text: string) => {
+      if (!options.json) print(text);
+    };
+    const { text, ids } = await describePicture(model, picture, describe, context, watch, show);
+    const seconds = watch.seconds();
+    const adapter = model.device.description;
+    if (options.json) {
+      const result = { text, output_ids: ids, image: options.image, question, image_size: imageSize };
+      print(`${JSON.stringify({ ...result, model: model.config.name, adapter, seconds })}\n`);
+      return;
+    }
+    print('\n');
+    note(`${ids.length} tokens on ${adapter}: ${phasesText(seconds)}\n`);
+  });
+}

@@ -1,0 +1,40 @@
+/** What commands read: a prompt or a picture, from the command line, a file or stdin (`-`). */
+import { addAbortSignal } from 'node:stream';
+import { ArgumentError, FileError } from '../../src/engine/index.ts';
+import type { Picture } from '../../src/harmon/index.ts';
+import { fileSource } from '../files.ts';
+import { decodePicture } from '../pictures.ts';
+
+/** Largest picture file, bytes. */
+const MAX_FILE = 1 << 29;
+
+/** The prompt as typed, or stdin as UTF-8 without its last line break. */
+export async function readPrompt(option: string, signal: AbortSignal): Promise<string> {
+  const text = option === '-' ? new TextDecoder().decode(await readStdin(signal)).replace(/\r?\n$/, '') : option;
+  if (text.trim() === '') throw new ArgumentError('--prompt must say something but is empty');
+  return text;
+}
+
+/** A picture file, or stdin. */
+export async function readPicture(path: string, signal: AbortSignal): Promise<Picture> {
+  if (path === '-') return decodePicture(await readStdin(signal), 'stdin');
+  const source = await fileSource(path);
+  try {
+    if (source.size > MAX_FILE)
+      throw new FileError(`${path}: must be a picture of at most ${MAX_FILE} bytes but has ${source.size}`);
+    return await decodePicture(await source.read(0, source.size, signal), path);
+  } finally {
+    await source.close();
+  }
+}
+
+async function readStdin(signal: AbortSignal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of addAbortSignal(signal, process.stdin)) {
+    chunks.push(chunk as Uint8Array);
+    size += (chunk as Uint8Array).length;
+    if (size > MAX_FILE) throw new FileError(`stdin: must give at most ${MAX_FILE} bytes but gives more`);
+  }
+  return Buffer.concat(chunks);
+}

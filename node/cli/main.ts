@@ -1,0 +1,53 @@
+/** Runs the command line in this process and ends it with the right code: 0, 1 for failures, 2 for wrong usage, 128 + signal. */
+import { CommanderError } from 'commander';
+import { ArgumentError, OvertoneError } from '../../src/engine/index.ts';
+import { removeUnfinished } from '../files.ts';
+import { createProgram } from './program.ts';
+import { type Progress, createProgress } from './progress.ts';
+import { listen } from './signals.ts';
+
+export async function main(args: readonly string[]): Promise<never> {
+  const interrupts = listen();
+  let progress: Progress | undefined;
+  process.on('exit', () => {
+    progress?.stop();
+    removeUnfinished();
+  });
+  // whoever read the results has gone (… | head -1): there is nobody left to work for
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? 0 : report(error, false)),
+  );
+  process.stderr.on('error', () => undefined);
+
+  const program = createProgram((settings) => {
+    progress = createProgress({ enabled: settings.progress, stream: process.stderr });
+    return {
+      signal: interrupts.signal,
+      progress,
+      print: (text) => void process.stdout.write(text),
+      note: (text) => void process.stderr.write(text),
+    };
+  });
+  let code = 0;
+  try {
+    await program.parseAsync(args.length > 0 ? args : ['--help'], { from: 'user' });
+  } catch (error) {
+    progress?.stop();
+    code = interrupts.code() ?? report(error, args.includes('--verbose') || Boolean(process.env.OVERTONE_DEBUG));
+  }
+  await new Promise((resolve) => process.stdout.write('', resolve));
+  // Dawn would keep the event loop alive
+  process.exit(interrupts.code() ?? code);
+}
+
+/** Says what went wrong in one sentence; returns the exit code. */
+function report(error: unknown, verbose: boolean): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has said it
+  const isOurs = error instanceof OvertoneError;
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const sentence = isOurs ? message : `an unexpected error, please report it: ${message.split('\n')[0]}`;
+  process.stderr.write(`overtone: ${sentence}\n`);
+  if (verbose) process.stderr.write(`${stack}\n`);
+  else if (!isOurs) process.stderr.write('overtone: --verbose shows where it happened\n');
+  return error instanceof ArgumentError ? 2 : 1;
+}

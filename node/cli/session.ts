@@ -1,0 +1,129 @@
+/** What every command does with a model: open it, make pictures with it, describe pictures, and time each phase. */
+import { AbortError } from '../../src/engine/index.ts';
+import type { DescribeOptions, GenerateOptions, GeneratedPicture, Harmon, Picture } from '../../src/harmon/index.ts';
+import { type HarmonConfig, harmonConfigs } from '../../src/harmon/index.ts';
+import { openDevice } from '../device.ts';
+import { type ModelPaths, harmonOf, openModelFiles } from '../model.ts';
+import { type Progress, type Step, megabytes } from './progress.ts';
+import { type Stopwatch, stopwatch } from './timing.ts';
+
+/** How a command meets the outside. */
+export interface Context {
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  /** Results, to stdout. */
+  print(text: string): void;
+  /** Everything else, to stderr. */
+  note(text: string): void;
+}
+
+/** Opens the model, hands it to `use`, and gives everything back whatever happens. */
+export async function withModel<T>(
+  paths: ModelPaths,
+  { signal }: Context,
+  use: (model: Harmon, watch: Stopwatch) => Promise<T>,
+): Promise<T> {
+  const watch = stopwatch();
+  const files = await openModelFiles(paths, signal);
+  watch.mark('files');
+  let model: Harmon | undefined;
+  try {
+    const device = await openDevice();
+    try {
+      if (signal.aborted) throw new AbortError('open', { cause: signal.reason });
+      model = harmonOf(files, device, { ownsDevice: true });
+    } finally {
+      if (!model) device.destroy();
+    }
+    watch.mark('device');
+    return await use(model, watch);
+  } finally {
+    model?.destroy();
+    await files.close();
+  }
+}
+
+/** Side in pixels that the reference works at: 512 for the published models, the native size for others. */
+export function defaultSide(config: HarmonConfig): number {
+  const isPublished = Object.values(harmonConfigs).some(({ name }) => name === config.name);
+  return isPublished ? 512 : config.mar.nativeImageSize;
+}
+
+/** The options that a command has settled before it calls `makePictures`. */
+export type PictureRequest = GenerateOptions &
+  Required<Pick<GenerateOptions, 'iterations' | 'count' | 'batchSize' | 'seed'>>;
+
+/** `generate` with its progress shown and its phases timed. */
+export async function makePictures(
+  model: Harmon,
+  request: PictureRequest,
+  { signal, progress }: Context,
+  watch: Stopwatch,
+): Promise<GeneratedPicture[]> {
+  let loop: Step | undefined;
+  const begin = () =>
+    (loop ??= progress.step('Iterations', request.iterations * Math.ceil(request.count / request.batchSize)));
+  let isFirst = true;
+  const pictures = await model.generate({
+    ...request,
+    signal,
+    onLoad: loadProgress(progress, watch, begin),
+    onIteration({ done, total }) {
+      begin().update(done);
+      if (isFirst) watch.mark('first_iteration');
+      isFirst = false;
+      if (done === total) watch.mark('other_iterations');
+    },
+  });
+  progress.stop();
+  watch.mark('decode');
+  return pictures;
+}
+
+export interface Description {
+  readonly text: string;
+  /** The end token included. */
+  readonly ids: readonly number[];
+}
+
+/** `describe` with its phases timed; `onText` gets the text as it comes. */
+export async function describePicture(
+  model: Harmon,
+  picture: Picture,
+  options: DescribeOptions,
+  { signal, progress }: Context,
+  watch: Stopwatch,
+  onText: (text: string) => void,
+): Promise<Description> {
+  const ids: number[] = [];
+  let text = '';
+  const words = model.describe(picture, {
+    ...options,
+    signal,
+    onLoad: loadProgress(progress, watch, () => undefined),
+    onToken(id) {
+      if (ids.push(id) > 1) return;
+      progress.stop();
+      watch.mark('first_word');
+    },
+  });
+  for await (const piece of words) {
+    text += piece;
+    onText(piece);
+  }
+  watch.mark('other_words');
+  return { text, ids };
+}
+
+/** Shows the loading of weights, then calls `then`. */
+function loadProgress(progress: Progress, watch: Stopwatch, then: () => void) {
+  let step: Step | undefined;
+  return ({ loadedBytes, totalBytes }: { loadedBytes: number; totalBytes: number }): void => {
+    step ??= progress.step('Loading weights', totalBytes, megabytes);
+    step.update(loadedBytes);
+    if (loadedBytes < totalBytes) return;
+    step.end();
+    watch.mark('weights');
+    then();
+  };
+}

@@ -1,0 +1,69 @@
+/** Option values: text of the command line to numbers and sizes. Each refusal is one sentence that names the option. */
+import { ArgumentError } from '../../src/engine/index.ts';
+
+/** Width and height in pixels. */
+export type Size = readonly [width: number, height: number];
+
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const toNumber = (text: string): number => (DECIMAL.test(text.trim()) ? Number(text) : NaN);
+
+/** A parser of whole numbers from `least` to `most`. */
+export const whole =
+  (option: string, least: number, most: number) =>
+  (text: string): number => {
+    const value = toNumber(text);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    const range = most === Number.MAX_SAFE_INTEGER ? `${least} to 2^53 - 1` : `${least} to ${most}`;
+    throw new ArgumentError(`${option} must be a whole number from ${range} but is ${quote(text)}`);
+  };
+
+/** A parser of finite numbers from `least` up. */
+export const number =
+  (option: string, least = -Infinity) =>
+  (text: string): number => {
+    const value = toNumber(text);
+    if (Number.isFinite(value) && value >= least) return value;
+    throw new ArgumentError(
+      `${option} must be a number${least === -Infinity ? '' : ` from ${least} up`} but is ${quote(text)}`,
+    );
+  };
+
+const STRIDE = 16;
+const MOST = 4096;
+
+/** Pixels of one side. */
+export function side(option: string): (text: string) => number {
+  return (text) => {
+    const value = toNumber(text);
+    if (isSide(value)) return value;
+    throw new ArgumentError(
+      `${option} must be a multiple of ${STRIDE} from ${STRIDE} to ${MOST} pixels but is ${quote(text)}${nearest(value)}`,
+    );
+  };
+}
+
+/** Pixels of a picture: one side of a square, or WIDTHxHEIGHT. */
+export function size(option: string): (text: string) => Size {
+  return (text) => {
+    const sides = text.split(/[x×]/i).map(toNumber);
+    if (sides.length === 1 && isSide(sides[0])) return [sides[0], sides[0]];
+    if (sides.length === 2 && sides.every(isSide)) return [sides[0], sides[1]];
+    throw new ArgumentError(
+      `${option} must be a side or WIDTHxHEIGHT in multiples of ${STRIDE} from ${STRIDE} to ${MOST} pixels but is ${quote(text)}${sides.length === 1 ? nearest(sides[0]) : ''}`,
+    );
+  };
+}
+
+const isSide = (value: number): boolean =>
+  Number.isInteger(value) && value % STRIDE === 0 && value >= STRIDE && value <= MOST;
+
+/** The cure: the size nearest to what was asked. */
+function nearest(value: number): string {
+  if (!Number.isFinite(value)) return '';
+  return `: try ${Math.min(MOST, Math.max(STRIDE, Math.round(value / STRIDE) * STRIDE))}`;
+}
+
+/** What was typed, shortened. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}

@@ -1,0 +1,12 @@
+/** Overtone in Node: Dawn's device, Harmon from files, pictures in and out. */
+export { type NodeDeviceOptions, openDevice } from './device.ts';
+export {
+  type ModelFiles,
+  type ModelPaths,
+  type OpenHarmonOptions,
+  embeddedModel,
+  openHarmon,
+  openModelFiles,
+} from './model.ts';
+export { type DecodeOptions, MAX_PIXELS, decodePicture, encodeJpeg, encodePng } from './pictures.ts';
+export { type FileSource, fileSource, writeFileAtomic } from './files.ts';

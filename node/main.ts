@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+/** The executable `overtone`. */
+import { main } from './cli/main.ts';
+
+await main(process.argv.slice(2));
