@@ -33,7 +33,7 @@ export async function setUp(kind) {
       }
     }
   } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
+    if (!(error instanceof SetupError || error.syscall)) throw error;
     say(error.message);
     process.exit(1);
   } finally {

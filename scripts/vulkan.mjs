@@ -41,14 +41,14 @@ async function ensureDriver(kind, manifest, install) {
 
 export const ensureVulkan = (manifest) => ensureDriver('a Vulkan driver', manifest, installMesa);
 export const ensureSwiftShader = (manifest) =>
-  ensureDriver('SwiftShader', manifest, () => aptInstall('SwiftShader (in the chromium package)', ['chromium']));
+  ensureDriver('SwiftShader', manifest, () => aptInstall('SwiftShader driver', ['chromium']));
 
 async function installMesa() {
   const { id, codename } = release();
   const backports = id === 'debian' && codename === 'bookworm'; // its own Mesa 22.3 is too old for Dawn
   const sources = backports ? readSources() : [];
   const mirror = apt.debianMirror(sources, codename);
-  await aptInstall('a Vulkan driver (Mesa)', MESA, backports ? `${codename}-backports` : '', () => {
+  await aptInstall('Vulkan driver', MESA, backports ? `${codename}-backports` : '', () => {
     if (!backports || apt.hasBackports(sources, codename)) return;
     if (!mirror)
       throw new SetupError(
@@ -73,7 +73,7 @@ async function aptInstall(what, packages, suite = '', prepare = () => {}) {
       `No working ${what} here: run "${command}" as root${suite ? ` (with ${suite} among apt's sources)` : ''}.`,
     );
   prepare();
-  say(`Installing ${what} with apt: ${packages.join(' ')} (a few minutes; log: ${LOG})`);
+  say(`Installing a ${what} with apt: ${packages.join(' ')} (a few minutes; log: ${LOG})`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const patience = [
     'Acquire::Retries=3',
