@@ -13,6 +13,7 @@ export default defineConfig({
   outDir: 'dist',
   format: 'esm',
   platform: 'neutral',
+  deps: { neverBundle: [/^node:/] },
   target: 'node20.19',
   unbundle: true,
   dts: true,

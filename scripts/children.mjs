@@ -82,6 +82,6 @@ export function followNpm() {
     if (process.ppid === parent) return;
     clearInterval(watch);
     process.kill(process.pid, 'SIGHUP');
-  }, 200);
+  }, 100);
   watch.unref();
 }
