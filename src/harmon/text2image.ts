@@ -43,6 +43,8 @@ export interface Text2ImageJob {
   readonly iterations: readonly Iteration[];
   readonly temperature: number;
   readonly randomness: Randomness;
+  /** Scaled latents (b·N, tokenDim) that tokens start with; zeros without. */
+  readonly given?: Float32Array<ArrayBuffer>;
   readonly signal?: AbortSignal;
   /** Called after each iteration has been handed to the GPU; `settle` waits until it is done there. */
   readonly onIteration?: (k: number, settle: () => Promise<void>) => void | Promise<void>;
@@ -103,7 +105,7 @@ export class Text2Image {
     const { device } = this.runtime;
     const stream = device.stream('text2image', job.signal);
     try {
-      await this.prefill(stream, job.prompts);
+      await this.prefill(stream, job.prompts, job.given);
       const orders = Array.from({ length: this.shape.pictures }, (_, p) => job.randomness.order(p, this.tokens));
       for (const [k, iteration] of job.iterations.entries()) {
         await this.iterate(stream, job, orders, k, iteration);
@@ -122,7 +124,7 @@ export class Text2Image {
   }
 
   /** Prompts into the cache; tokens to zero; time embeddings once. */
-  private async prefill(stream: Stream, prompts: PaddedRows): Promise<void> {
+  private async prefill(stream: Stream, prompts: PaddedRows, given?: Float32Array<ArrayBuffer>): Promise<void> {
     const { pictures, branches, text } = this.shape;
     if (prompts.rows !== pictures * branches || prompts.length > text)
       throw new ArgumentError(
@@ -136,7 +138,7 @@ export class Text2Image {
     write('ids', new Uint32Array(prompts.ids));
     write('text_past', new Uint32Array(prompts.rows));
     write('past', Uint32Array.from(prompts.lengths));
-    write('tokens', new Float32Array(pictures * this.tokens * this.runtime.config.mar.tokenDim));
+    write('tokens', given ?? new Float32Array(pictures * this.tokens * this.runtime.config.mar.tokenDim));
     await this.set.get('text').encode(stream, { text: prompts.length });
   }
 

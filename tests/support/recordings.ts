@@ -78,8 +78,8 @@ function compare(name: string, ours: ArrayLike<number>, reference: Recorded): Co
   return { name, error: relativeError(ours, numbersOf(reference)) };
 }
 
-/** (C, H, W) → (H, W, C) of each of `b` pictures. */
-function toNhwc(x: Recorded): Float64Array {
+/** (b, C, H, W) → (b, H, W, C). */
+export function toNhwc(x: Recorded): Float64Array {
   const [b, C, H, W] = x.shape;
   const values = numbersOf(x);
   const out = new Float64Array(values.length);
@@ -199,7 +199,7 @@ async function compareImage2Text(
   const model = await Image2Text.open(
     runtime,
     { grid, prompt, cache: prompt + expected.length },
-    { keep: { see: ['moments', 'latents', 'x_enc', 'z_enc'], prefill: ['logits'], decode_step: ['logits'] } },
+    { keep: { see: ['moments', 'latents', 'x_enc'], prefill: ['logits'], decode_step: ['logits'] } },
   );
   try {
     await model.see(prepare(await findPicture(folder, ask.image), ask.image_size));
