@@ -1,7 +1,8 @@
 /**
- * `npm start -- <command> …`: sets up, then runs the command line (its demo without a command; or, after `--run`, another built file) in this very
- * process. There is no child to forward signals to: during set-up children.mjs owns them, afterwards the command line
- * does. npm passes SIGINT and SIGTERM on; a Ctrl-C at the terminal therefore arrives twice, within milliseconds.
+ * `npm start -- <command> …`: sets up, then runs the command line in this very process: its demo when there is no
+ * command, another built file after `--run`. So there is no child to forward signals to: during set-up children.mjs
+ * owns them, afterwards the command line does. npm passes SIGINT and SIGTERM on, so a Ctrl-C at the terminal arrives
+ * twice within milliseconds, and the command line takes such an echo for one.
  */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
