@@ -11,10 +11,12 @@ interface Options {
   cache?: { length: number; past: number[] };
   /** The picture's rows are an extent smaller than its maximum. */
   rowsExtent?: boolean;
-  /** Values of q and k, of v. */
+  /** Values of q and k (and, without a scale of its own, v). */
   fill?: Spec['fill'];
   scale?: number;
   vScale?: number;
+  /** Rows of the cache that nothing was appended to hold NaN. */
+  garbage?: boolean;
   timed?: boolean;
   tolerance?: number;
 }
@@ -27,12 +29,16 @@ function attentionCase(T: number, D: number, o: Options = {}): OpCase {
   const rows = o.rowsExtent ? extent('rows', T + 37) : T;
   const heads = { heads: G * kvHeads, kvHeads, causal };
   const values = { fill: o.fill, scale: o.scale };
+  const garbage = o.garbage && {
+    fill: (i: number) => (Math.floor(i / KV) % S < cache!.past[Math.floor(i / (S * KV))] + T ? whole(i) / 300 : NaN),
+  };
   const name = [
     `${B}×${T}×${S}×${D}`,
     `${G}·${kvHeads} heads`,
     causal && 'causal',
     cache && `past ${cache.past.join(' ')}`,
     o.rowsExtent && 'extent',
+    o.garbage && 'NaN beyond',
     (o.fill || o.scale || o.vScale) && 'large',
   ];
   return {
@@ -43,8 +49,8 @@ function attentionCase(T: number, D: number, o: Options = {}): OpCase {
     tensors: cache
       ? {
           q: { shape: [B, rows, E], ...values },
-          k: { shape: [B, S, KV], role: 'state', ...values },
-          v: { shape: [B, S, KV], role: 'state', scale: o.vScale },
+          k: { shape: [B, S, KV], role: 'state', ...values, ...garbage },
+          v: { shape: [B, S, KV], role: 'state', scale: o.vScale, ...garbage },
           past: { shape: [B], dtype: 'u32', fill: (i) => cache.past[i] },
         }
       : { qkv: { shape: [B, rows, E + 2 * KV], ...values } },
@@ -174,6 +180,7 @@ export const list: CaseList = {
     }),
     attentionCase(9, 64, { batch: 2, cache: { length: 48, past: [39, 7] } }),
     attentionCase(9, 64, { causal: true, cache: { length: 12, past: [8] } }), // the last rows see all 12
+    attentionCase(9, 64, { causal: true, batch: 2, sharing: 3, garbage: true, cache: { length: 64, past: [20, 30] } }),
     attentionCase(65, 64, { fill: whole, causal: true }),
     attentionCase(33, 64, { fill: whole, vScale: 1e6, sharing: 7, causal: true, cache: { length: 90, past: [50] } }),
     attentionCase(33, 80, { scale: 1e5 }),

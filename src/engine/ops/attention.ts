@@ -1,7 +1,7 @@
 /** attention(q, k, v, { heads, kvHeads, causal, past }): softmax(q·kᵀ/√D)·v for each head, over the rows at hand or over a cache. */
 import { type AttentionOptions, attentionShader, attentionSplits, attentionTile } from '../../../shaders/attention.ts';
 import { GraphError } from '../errors.ts';
-import { ceilDiv, maximum, mul, shapeText } from '../extent.ts';
+import { ceilDiv, mul, shapeText } from '../extent.ts';
 import { type Op, call, checkDtype, checkShape } from '../op.ts';
 import { type Tensor, isAligned, placement, width } from '../tensor.ts';
 
@@ -27,7 +27,6 @@ const attentionOp: Op<Attrs> = {
     const pairs = mul(q.shape[1], sharing);
     const options: AttentionOptions = {
       depth,
-      rows: maximum(pairs) <= attentionTile({ rows: 1 }) ? 1 : 4,
       past: !!past,
       vector: depth % 4 === 0 && [q, k, v].every((x) => isAligned(x, 4)),
     };
@@ -57,7 +56,7 @@ const attentionOp: Op<Attrs> = {
           v_offset: atValues.offset,
           v_stride: atValues.stride,
         },
-        groups: mul(q.shape[0], kvHeads, attentionSplits(depth), ceilDiv(pairs, attentionTile(options))),
+        groups: mul(q.shape[0], kvHeads, attentionSplits(depth), ceilDiv(pairs, attentionTile)),
       },
     ];
   },
