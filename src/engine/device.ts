@@ -48,8 +48,10 @@ export class Device {
   poison = false;
   private readonly pipelines = new Map<string, Promise<Pipeline>>();
   private readonly owned = new Set<DeviceBuffer>();
-  private stopped: GpuError | undefined;
-  private readonly lost: Promise<never>;
+  /** Why the device is gone. */
+  private stopped: string | undefined;
+  /** Ends of all waits that are open. */
+  private readonly waiting = new Set<() => void>();
   private uncaptured: GpuError | undefined;
 
   private page: UniformPage | undefined;
@@ -61,15 +63,7 @@ export class Device {
     this.limits = device.limits;
     this.features = device.features;
     this.description = host.description;
-    this.lost = device.lost.then((info) => {
-      this.stopped ??= new GpuError(
-        'lost',
-        'device',
-        `[device] the GPU device must stay alive but was lost: ${info.message || info.reason}; open the model again`,
-      );
-      throw this.stopped;
-    });
-    this.lost.catch(() => undefined);
+    void device.lost.then((info) => this.stop(`was lost: ${info.message || info.reason}`));
     device.onuncapturederror = (event) => {
       this.uncaptured ??= toGpuError('device', event.error);
     };
@@ -94,7 +88,7 @@ export class Device {
 
   /** Opens a stream of commands; `finish` or `abandon` it. */
   stream(name: string, signal?: AbortSignal): Stream {
-    this.check();
+    this.check(name);
     return new Stream(this, this.pace, name, signal, (flush) => this.uniforms.attach(flush));
   }
 
@@ -111,9 +105,9 @@ export class Device {
     return this.host.now();
   }
 
-  /** Throws if the device is lost, destroyed, or has reported an error nobody was waiting for. */
-  check(): void {
-    if (this.stopped) throw this.stopped;
+  /** Throws if the device is lost, destroyed, or has reported an error nobody was waiting for. `label` is what wants to go on. */
+  check(label = 'device'): void {
+    if (this.stopped !== undefined) throw this.gone(label);
     if (this.uncaptured) {
       const error = this.uncaptured;
       this.uncaptured = undefined;
@@ -121,20 +115,41 @@ export class Device {
     }
   }
 
-  /** Waits for a GPU promise; loss of the device ends the wait. */
+  /** Waits for a GPU promise; loss or destruction of the device ends the wait. */
   async wait<T>(label: string, promise: Promise<T>): Promise<T> {
-    this.check();
-    const guarded = Promise.race([promise, this.lost]);
+    const guarded = new Promise<T>((resolve, reject) => {
+      const end = () => reject(this.gone(label));
+      if (this.stopped === undefined) this.waiting.add(end);
+      else end();
+      void promise.then(resolve, reject).finally(() => this.waiting.delete(end));
+    });
     try {
       return await (this.host.wait ? this.host.wait(guarded) : guarded);
     } catch (error) {
-      throw this.stopped ?? toGpuError(label, error);
+      throw this.failed(label, error);
     }
+  }
+
+  /** Whatever a call of the GPU threw; after the loss of the device that is the reason of it. */
+  private failed(label: string, error: unknown): GpuError {
+    if (error instanceof GpuError && error.kind === 'lost') return error;
+    return this.stopped === undefined ? toGpuError(label, error) : this.gone(label, error);
+  }
+
+  private gone(label: string, cause?: unknown): GpuError {
+    const message = `[${label}] the GPU device must stay alive but ${this.stopped}; open the model again`;
+    return new GpuError('lost', label, message, { cause });
+  }
+
+  private stop(why: string): void {
+    this.stopped ??= why;
+    for (const end of this.waiting) end();
+    this.waiting.clear();
   }
 
   /** Runs `body`, which makes GPU calls and does not wait, and throws the first error that it caused. */
   async scope<T>(label: string, body: () => T): Promise<T> {
-    this.check();
+    this.check(label);
     const { device } = this.host;
     for (const filter of filters) device.pushErrorScope(filter);
     let result: T | undefined;
@@ -162,7 +177,7 @@ export class Device {
 
   /** Makes a buffer; call inside `scope`, which reports a failure. `bytes` is rounded up to 4. */
   createBuffer(label: string, bytes: number, usage: GPUBufferUsageFlags, purpose: Purpose): DeviceBuffer {
-    this.check();
+    this.check(label);
     const size = Math.max(16, Math.ceil(bytes / 4) * 4);
     const poisoned = this.poison && purpose === 'activations';
     const gpu = this.host.device.createBuffer({ label, size, usage, mappedAtCreation: poisoned });
@@ -245,7 +260,7 @@ export class Device {
       await this.wait(`read ${buffer.label}`, staging!.gpu.mapAsync(1, 0, size));
       return new Uint8Array(staging!.gpu.getMappedRange(0, size).slice(0, bytes));
     } catch (error) {
-      throw this.stopped ?? toGpuError(`read ${buffer.label}`, error);
+      throw this.failed(`read ${buffer.label}`, error);
     } finally {
       staging?.destroy();
     }
@@ -255,11 +270,7 @@ export class Device {
   destroy(): void {
     for (const buffer of [...this.owned]) buffer.destroy();
     this.pipelines.clear();
-    this.stopped ??= new GpuError(
-      'lost',
-      'device',
-      '[device] the GPU device must be alive but was destroyed: open the model again',
-    );
+    this.stop('was destroyed');
     this.host.device.destroy();
   }
 }

@@ -116,7 +116,7 @@ export class Stream {
     await Promise.all(this.flights.splice(0));
     await Promise.all(this.errors.splice(0));
     if (this.failure) throw this.failure;
-    this.device.check();
+    this.device.check(this.name);
     throwIfAborted(this.signal, this.name);
   }
 

@@ -4,7 +4,7 @@
  */
 import type { Device, DeviceBuffer } from './device.ts';
 import { type Dtype, bytesOf, f16ToNumber, numberToBf16, numberToF16 } from './dtype.ts';
-import { FileError, GraphError, throwIfAborted } from './errors.ts';
+import { ArgumentError, FileError, GraphError, throwIfAborted } from './errors.ts';
 import type { WeightOperand } from './op.ts';
 import { shapeText } from './extent.ts';
 
@@ -28,6 +28,7 @@ export interface LoadProgress {
 
 export class WeightStore {
   private readonly parts = new Map<string, DeviceBuffer[]>();
+  private destroyed = false;
 
   constructor(private readonly device: Device) {}
 
@@ -48,6 +49,7 @@ export class WeightStore {
     const added: string[] = [];
     try {
       await this.device.scope('weights', () => {
+        this.checkAlive();
         for (const o of wanted) {
           const buffers: DeviceBuffer[] = [];
           this.parts.set(o.key, buffers);
@@ -57,7 +59,6 @@ export class WeightStore {
         }
       });
       for (const o of wanted) {
-        const buffers = this.parts.get(o.key)!;
         const rowBytes = partBytes(o, 1);
         // pieces of whole groups of four rows keep packed 16-bit elements on word boundaries
         const step = Math.max(4, Math.floor(PIECE / Math.max(1, rowBytes) / 4) * 4);
@@ -66,8 +67,9 @@ export class WeightStore {
             throwIfAborted(options.signal, 'load');
             const rows = Math.min(step, part.rows - start);
             const stored = await source.read(o.name, part.start + start, rows, options.signal);
+            this.checkAlive();
             const bytes = toForm(o, rows, stored, source.dtype(o.name));
-            this.device.gpu.queue.writeBuffer(buffers[p].gpu, start * rowBytes, padded(bytes));
+            this.device.gpu.queue.writeBuffer(this.parts.get(o.key)![p].gpu, start * rowBytes, padded(bytes));
             loadedBytes += bytes.byteLength;
             options.onProgress?.({ loadedBytes, totalBytes });
           }
@@ -75,14 +77,22 @@ export class WeightStore {
       await this.device.scope('weights', () => undefined);
     } catch (error) {
       for (const key of added) {
-        for (const buffer of this.parts.get(key)!) buffer.destroy();
+        for (const buffer of this.parts.get(key) ?? []) buffer.destroy();
         this.parts.delete(key);
       }
       throw error;
     }
   }
 
+  /** A store may be destroyed while it loads. */
+  private checkAlive(): void {
+    this.device.check('weights');
+    if (this.destroyed)
+      throw new ArgumentError('[weights] the model must stay until its weights are loaded but was destroyed before');
+  }
+
   destroy(): void {
+    this.destroyed = true;
     for (const buffers of this.parts.values()) for (const buffer of buffers) buffer.destroy();
     this.parts.clear();
   }

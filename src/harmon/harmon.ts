@@ -110,7 +110,7 @@ export class Harmon {
   /** Makes pictures: for each prompt `count` of them, in order. Errors: ArgumentError, AbortError, GpuError. */
   async generate(options: GenerateOptions): Promise<GeneratedPicture[]> {
     const job = this.planGenerate(options);
-    return this.turns.take(async () => {
+    return this.turns.take('generate', options.signal, async () => {
       this.checkAlive();
       const pictures: GeneratedPicture[] = [];
       for (let first = 0; first < job.prompts.length; first += job.batchSize)
@@ -205,11 +205,8 @@ export class Harmon {
     if (this.text2image && fits) return this.text2image;
     this.text2image?.destroy();
     this.text2image = undefined;
-    this.text2image = await Text2Image.open(this.runtime, shape, {
-      signal: options.signal,
-      onProgress: options.onLoad,
-    });
-    return this.text2image;
+    const model = await Text2Image.open(this.runtime, shape, { signal: options.signal, onProgress: options.onLoad });
+    return (this.text2image = this.ifAlive(model));
   }
 
   /** Describes a picture, or answers a question about it: text as it comes, whole characters only. The end token is not part of it. */
@@ -229,11 +226,12 @@ export class Harmon {
 
     let release: () => void = () => undefined;
     const turn = new Promise<void>((resolve) => (release = resolve));
-    await new Promise<void>((start) => {
-      void this.turns.take(() => {
+    await new Promise<void>((start, fail) => {
+      const task = () => {
         start();
         return turn;
-      });
+      };
+      this.turns.take('describe', options.signal, task).catch(fail);
     });
     try {
       this.checkAlive();
@@ -263,11 +261,8 @@ export class Harmon {
     if (this.image2text && fits) return this.image2text;
     this.image2text?.destroy();
     this.image2text = undefined;
-    this.image2text = await Image2Text.open(this.runtime, shape, {
-      signal: options.signal,
-      onProgress: options.onLoad,
-    });
-    return this.image2text;
+    const model = await Image2Text.open(this.runtime, shape, { signal: options.signal, onProgress: options.onLoad });
+    return (this.image2text = this.ifAlive(model));
   }
 
   private checkContext(positions: number): void {
@@ -281,6 +276,13 @@ export class Harmon {
   private checkAlive(): void {
     if (this.destroyed)
       throw new ArgumentError('[harmon] the model must not be destroyed before it is used: open it again');
+  }
+
+  /** What was made while the model was destroyed goes the same way. */
+  private ifAlive<T extends { destroy(): void }>(made: T): T {
+    if (this.destroyed) made.destroy();
+    this.checkAlive();
+    return made;
   }
 
   /** Gives back every byte that the model holds on the device; the device itself stays its owner's. */

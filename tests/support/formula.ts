@@ -3,6 +3,7 @@
  * size without a file. `formulaFile` is a checkpoint of such tensors whose rows are made when they are read.
  */
 import type { TensorEntry, TensorFile } from '../../src/engine/index.ts';
+import type { Picture } from '../../src/harmon/image.ts';
 
 /** Name and shape are all that the formula knows of a tensor. */
 export interface FormulaTensor {
@@ -57,6 +58,16 @@ export function formulaValues({ name, shape }: FormulaTensor, start: number, cou
 /** The formula's number in 0 … 1 itself, of element `index`. */
 export function formulaUnit(name: string, index: number): number {
   return hash24(keyOf(name, index)) / 2 ** 24;
+}
+
+/** A picture of such numbers: byte c of block (i, j), 16 × 16 pixels, has flat index (i·columns + j)·3 + c. */
+export function formulaPicture(width: number, height = width): Picture {
+  const columns = Math.ceil(width / 16);
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, at) => {
+    const [x, y, c] = [Math.floor(at / 3) % width, Math.floor(at / 3 / width), at % 3];
+    return Math.floor(256 * formulaUnit('picture', (Math.floor(y / 16) * columns + Math.floor(x / 16)) * 3 + c));
+  });
+  return { width, height, data };
 }
 
 const STEP = 0x9e3779b1 | 0;

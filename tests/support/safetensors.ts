@@ -1,4 +1,4 @@
-/** Reads a safetensors recording for a test: all tensors at once, trusting the file. */
+/** Reads a safetensors recording for a test, all tensors at once, trusting the file; and writes such files. */
 import { readFileSync } from 'node:fs';
 
 export interface Recorded {
@@ -37,4 +37,21 @@ export function readSafetensors(path: string | URL): Map<string, Recorded> {
 export function numbersOf(tensor: Recorded | undefined): number[] {
   if (!tensor) throw new Error('no such tensor in the recording');
   return Array.from(tensor.data as ArrayLike<number | bigint>, Number);
+}
+
+/** A safetensors file of these tensors. */
+export function writeSafetensors(
+  tensors: readonly { name: string; dtype: string; shape: readonly number[]; bytes: Uint8Array }[],
+): Uint8Array {
+  let end = 0;
+  const header = Object.fromEntries(
+    tensors.map(({ name, dtype, shape, bytes }) => [
+      name,
+      { dtype, shape, data_offsets: [end, (end += bytes.byteLength)] },
+    ]),
+  );
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  return new Uint8Array(Buffer.concat([length, text, ...tensors.map(({ bytes }) => bytes)]));
 }

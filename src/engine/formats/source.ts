@@ -1,5 +1,5 @@
 /** Bytes at rest, read by ranges: what every file format here reads from, so that a 5 GB checkpoint is never in memory at once. */
-import { FileError, throwIfAborted } from '../errors.ts';
+import { FileError, OvertoneError, throwIfAborted } from '../errors.ts';
 
 /** Random access to bytes that never change: a file, a Blob, a URL with ranges. A short or failed `read` becomes a FileError. */
 export interface ByteSource {
@@ -24,7 +24,12 @@ export async function readExactly(
   throwIfAborted(signal, source.name);
   if (offset + length > source.size) throw incomplete(source.name, source.size, offset + length);
   if (length === 0) return new Uint8Array(0);
-  const bytes = await source.read(offset, length, signal);
+  const bytes = await source.read(offset, length, signal).catch((cause: unknown) => {
+    throwIfAborted(signal, source.name);
+    if (cause instanceof OvertoneError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new FileError(`${source.name} must be readable at ${offset} but is not: ${why}`, { cause });
+  });
   throwIfAborted(signal, source.name);
   if (bytes.length !== length) throw incomplete(source.name, offset + bytes.length, offset + length);
   return bytes;

@@ -1,0 +1,52 @@
+/** Every GPU call of one small graph fails in turn: the engine alone, without a model. */
+import { afterAll, expect, test } from 'vitest';
+import { Device, Graph, WeightStore, compile, createSession, linear, silu } from '../../src/engine/index.ts';
+import { type Scenario, everyFault, reportText } from '../support/every_fault.ts';
+import { closeRealDevice } from '../support/faulty_device.ts';
+
+afterAll(closeRealDevice);
+
+const values = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i));
+
+const scenario: Scenario<Float32Array> = {
+  async run(host, devices) {
+    const device = await Device.open(host);
+    devices.push(device);
+    const weights = new WeightStore(device);
+    try {
+      const graph = new Graph('two layers');
+      const x = graph.input('x', [3, 8]);
+      const h = silu(linear(x, graph.weight('a', [8, 8])));
+      graph.output('y', linear(h, graph.weight('b', [5, 8])));
+      const plan = compile(graph);
+      await weights.load(plan.weights, {
+        dtype: () => 'f32',
+        read: (_, start, count) =>
+          Promise.resolve(new Uint8Array(values(64).slice(start * 8, (start + count) * 8).buffer)),
+        readF32: () => Promise.resolve(values(64)),
+      });
+      const session = await createSession(device, plan, { weights });
+      const stream = device.stream('run');
+      try {
+        stream.write(session.buffer('x'), values(24));
+        await session.encode(stream);
+        await stream.finish();
+      } catch (error) {
+        await stream.abandon();
+        throw error;
+      }
+      return await session.read('y');
+    } finally {
+      weights.destroy();
+      device.destroy();
+    }
+  },
+  difference: (a, b) => (a.join() === b.join() ? undefined : 'y'),
+};
+
+test('each failure is one typed error, and nothing is held', async () => {
+  const report = await everyFault(scenario, 8);
+  console.log(reportText('two layers', report));
+  expect(report.problems).toEqual([]);
+  expect(report.total).toBeGreaterThan(60);
+}, 120_000);
