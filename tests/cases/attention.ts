@@ -189,6 +189,8 @@ export const list: CaseList = {
     aloneCase(5, 0, 0),
     aloneCase(160, 0, 30),
     attentionCase(320, 64, { kvHeads: 12, timed: true }),
+    attentionCase(256, 512, { kvHeads: 1, timed: true }),
+    attentionCase(120, 64, { sharing: 7, causal: true, cache: { length: 512, past: [24] }, timed: true }),
     attentionCase(1, 64, { sharing: 7, causal: true, cache: { length: 512, past: [400] }, timed: true }),
   ],
 };
