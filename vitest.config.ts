@@ -34,6 +34,7 @@ export default defineConfig({
       project('unit', 'unit'),
       ...adapters.map((adapter) => gpu(adapter.name, 'gpu', adapter)),
       ...adapters.map((adapter) => gpu(`golden-${adapter.name}`, 'golden', adapter)),
+      gpu('cli', 'cli', adapters[0]),
       gpu('faults', 'faults', adapters[0]),
       gpu('full', 'full', adapters[0]),
       gpu('hardware', 'gpu', hardware),

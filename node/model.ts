@@ -108,6 +108,7 @@ export async function openModelFiles(paths: ModelPaths, signal?: AbortSignal): P
     const { folder, checkpoint, vae } = await locate(paths);
     const model = await open(checkpoint);
     const weights = joinCheckpoint(model, vae === undefined ? undefined : await open(vae));
+    checkParts(weights);
     const beside = folder ?? dirname(checkpoint);
     const config = await readConfig(paths.config, beside, weights);
     const tokenizer = await readTokenizer(paths.tokenizer, beside, config);
@@ -145,6 +146,15 @@ async function locate({ model, checkpoint, vae }: ModelPaths) {
   if (vae === undefined && vaes.length > 1) one("the VAE's weights", '--vae', vaes);
   const found = vaes.length ? join(folder, vaes[0]) : undefined;
   return { folder, checkpoint: join(folder, models[0]), vae: vae ?? found };
+}
+
+/** The two mistakes worth a sentence of their own, before every tensor is compared: a VAE alone, and no VAE. */
+function checkParts({ name, tensors }: TensorFile): void {
+  const has = (start: string) => [...tensors.keys()].some((key) => key.startsWith(start));
+  if (!has('llm.') && !has('mar.') && (has('decoder.') || has('vae.')))
+    throw new FileError(`${name}: must hold Harmon's weights but is a VAE: give it with --vae, beside --checkpoint`);
+  if (has('llm.') && !has('vae.'))
+    throw new FileError(`${name}: has no VAE in it: name the file that has it (kl16.ckpt) with --vae`);
 }
 
 async function readConfig(choice: string | undefined, folder: string, weights: TensorFile): Promise<HarmonConfig> {

@@ -18,6 +18,7 @@ const SUITES = {
   unit: { unit: 'unit' },
   gpu: Object.fromEntries(adapters.map((name) => [name, 'gpu'])),
   golden: Object.fromEntries(adapters.map((name) => [`golden-${name}`, 'golden'])),
+  cli: { cli: 'cli' },
   faults: { faults: 'faults' },
   full: { full: 'full' },
   hardware: { hardware: 'gpu', 'golden-hardware': 'golden' },
@@ -26,7 +27,7 @@ const SUITES = {
 const args = process.argv.slice(2);
 const named = [];
 while (Object.hasOwn(SUITES, args[0] ?? '')) named.push(args.shift());
-const suites = named.length > 0 ? named : ['unit', 'gpu', 'golden', 'faults'];
+const suites = named.length > 0 ? named : ['unit', 'gpu', 'golden', 'cli', 'faults'];
 const projects = Object.entries(Object.assign({}, ...suites.map((suite) => SUITES[suite])));
 const testsOf = (folder) => files(join(root, 'tests', folder)).filter((path) => path.endsWith('.test.ts'));
 

@@ -1,4 +1,5 @@
 /** `overtone demo`: a picture made from words, and the words that the model finds for that picture. */
+import type { HarmonConfig } from '../../src/harmon/index.ts';
 import type { ModelPaths } from '../model.ts';
 import { checkOutput, fillName } from './output_file.ts';
 import { type Context, describePicture, makePictures, withModel } from './session.ts';
@@ -21,7 +22,8 @@ export async function demo(options: DemoOptions, context: Context): Promise<void
   const say = (label: string, text: string, end = '\n') => {
     if (!json) context.print(`${label.padEnd(9)} ${text}${end}`);
   };
-  await withModel(options, context, async (model, watch) => {
+  const plan = ({ question }: HarmonConfig) => question;
+  await withModel(options, context, plan, async (model, question, watch) => {
     const adapter = model.device.description;
     say('Adapter', adapter);
     say('Model', model.config.name);
@@ -33,8 +35,6 @@ export async function demo(options: DemoOptions, context: Context): Promise<void
     const making = watch.seconds();
     say('Picture', `${output.path} (${picture.width}×${picture.height}, ${ITERATIONS} iterations, seed ${seed})`);
     say('Time', phasesText(making));
-    const { question } = model.config;
-    say('', '');
     say('Question', question);
     say('Answer', '', '');
     const describing = stopwatch();
@@ -42,14 +42,15 @@ export async function demo(options: DemoOptions, context: Context): Promise<void
       if (!json) context.print(piece);
     });
     const answering = describing.seconds();
-    if (!json) context.print('\n');
-    say('Time', phasesText(answering));
     if (json) {
       const made = { output: output.path, prompt, seed, iterations: ITERATIONS, seconds: making };
       const answered = { question, text, output_ids: ids, seconds: answering };
       context.print(
         `${JSON.stringify({ adapter, model: model.config.name, text2image: made, image2text: answered })}\n`,
       );
+    } else {
+      context.print('\n');
+      say('Time', phasesText(answering));
     }
   });
 }

@@ -1,6 +1,7 @@
 /** `overtone image2text`: a picture file to words, as they come. */
 import { ArgumentError } from '../../src/engine/index.ts';
 import type { ModelPaths } from '../model.ts';
+import type { HarmonConfig } from '../../src/harmon/index.ts';
 import { readPicture, readPrompt } from './input.ts';
 import { type Context, defaultSide, describePicture, withModel } from './session.ts';
 import { phasesText } from './timing.ts';
@@ -19,18 +20,26 @@ export async function image2text(options: Image2TextOptions, context: Context): 
     throw new ArgumentError('--image and --prompt must not both be read from stdin: name a file for one of them');
   const asked = options.prompt === undefined ? undefined : await readPrompt(options.prompt, signal);
   const picture = await readPicture(options.image, signal);
-  await withModel(options, context, async (model, watch) => {
-    const question = asked ?? model.config.question;
-    const imageSize = options.imageSize ?? defaultSide(model.config);
-    const describe = { question, imageSize, maxNewTokens: options.maxNewTokens };
+  const plan = (config: HarmonConfig) => ({
+    question: asked ?? config.question,
+    imageSize: options.imageSize ?? defaultSide(config),
+    maxNewTokens: options.maxNewTokens,
+  });
+  await withModel(options, context, plan, async (model, request, watch) => {
     const show = (text: string) => {
       if (!options.json) print(text);
     };
-    const { text, ids } = await describePicture(model, picture, describe, context, watch, show);
+    const { text, ids } = await describePicture(model, picture, request, context, watch, show);
     const seconds = watch.seconds();
     const adapter = model.device.description;
     if (options.json) {
-      const result = { text, output_ids: ids, image: options.image, question, image_size: imageSize };
+      const result = {
+        text,
+        output_ids: ids,
+        image: options.image,
+        question: request.question,
+        image_size: request.imageSize,
+      };
       print(`${JSON.stringify({ ...result, model: model.config.name, adapter, seconds })}\n`);
       return;
     }

@@ -15,6 +15,8 @@ export interface Settings {
 }
 
 const MOST = Number.MAX_SAFE_INTEGER;
+const SIZES = 'multiples of 16 (default: 512, embedded model 128)';
+const ITERATIONS = 'at most one a 16×16 square (default: 64 or all squares)';
 
 /** Builds the program; `contextOf` is asked when a command starts. */
 export function createProgram(contextOf: (settings: Settings) => Context): Command {
@@ -32,64 +34,47 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     (options: Options) =>
       command(options, contextOf(options));
 
-  withModelOptions(program.command('text2image'))
-    .description('Makes a picture from words.')
-    .option('--prompt <text>', 'what the picture shows; - reads it from stdin', EXAMPLE_PROMPT)
+  const text = program.command('text2image').description('Makes a picture from words.');
+  text
+    .optionsGroup('Picture:')
+    .option('--prompt <text>', 'what it shows; - reads stdin', EXAMPLE_PROMPT)
     .option('--output <file>', '.png or .jpg; {seed} and {prompt} are filled in', 'output.png')
-    .addOption(
-      new Option('--image-size <pixels>', 'side, or WIDTHxHEIGHT, in multiples of 16')
-        .argParser(size('--image-size'))
-        .default(undefined, '512; the embedded model: 128'),
-    )
-    .addOption(
-      new Option('--num-iter <n>', 'iterations of the masked loop, at most one for each 16×16 pixels')
-        .argParser(whole('--num-iter', 1, 65536))
-        .default(undefined, '64'),
-    )
-    .option('--cfg <weight>', 'how strongly the prompt guides; 1 turns guidance off', number('--cfg'), 3)
-    .option('--cfg-prompt <text>', 'what the unguided half is asked (default: the model’s own)')
+    .option('--image-size <pixels>', `side or WIDTHxHEIGHT, ${SIZES}`, size('--image-size'))
+    .option('--grid-size <n>', 'n×n pictures of the prompt in one file (reference: 2)', whole('--grid-size', 1, 16), 1)
+    .option('--seed <n>', 'same seed and adapter, same picture (default: random)', whole('--seed', 0, MOST))
+    .optionsGroup('Sampling:')
+    .option('--num-iter <n>', `iterations, ${ITERATIONS}`, whole('--num-iter', 1, 65536))
+    .option('--cfg <weight>', 'how strongly the prompt guides; 1: no guidance', number('--cfg'), 3)
     .addOption(
       new Option('--cfg-schedule <name>', 'guidance over the iterations')
         .choices(['constant', 'linear'])
         .default('constant'),
     )
-    .option('--temperature <t>', 'of the noise in sampling', number('--temperature', 0), 1)
-    .option(
-      '--timesteps <n>',
-      'diffusion timesteps of each token (default: the model’s own)',
-      whole('--timesteps', 2, 1000),
-    )
-    .option(
-      '--grid-size <n>',
-      'n×n pictures of the prompt in one file (the reference: 2)',
-      whole('--grid-size', 1, 16),
-      1,
-    )
-    .option('--batch-size <n>', 'most pictures made at once', whole('--batch-size', 1, 256), 4)
-    .option('--seed <n>', 'same seed and adapter, same picture (default: random)', whole('--seed', 0, MOST))
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ overtone text2image --prompt "two cats" --num-iter 16 --seed 7 --output cats.png',
-    )
+    .option('--cfg-prompt <text>', "what the unguided half is asked (default: the model's own)")
+    .option('--temperature <t>', 'of the sampling noise', number('--temperature', 0), 1)
+    .option('--timesteps <n>', "diffusion steps of a token (default: the model's)", whole('--timesteps', 2, 1000))
+    .option('--batch-size <n>', 'most pictures made at once', whole('--batch-size', 1, 256), 4);
+  withModelOptions(text)
+    .addHelpText('after', '\nExample:\n  $ overtone text2image --prompt "two cats" --num-iter 16 --output cats.png')
     .action(run<Text2ImageOptions & Settings>(text2image));
 
-  withModelOptions(program.command('image2text'))
-    .description('Describes a picture, or answers a question about it.')
-    .requiredOption('--image <file>', 'PNG, JPEG, WebP, GIF or TIFF; - reads it from stdin')
-    .option('--prompt <text>', 'the question; - reads it from stdin (default: to describe it in detail)')
-    .addOption(
-      new Option('--image-size <pixels>', 'side that the picture is brought to, a multiple of 16')
-        .argParser(side('--image-size'))
-        .default(undefined, '512; the embedded model: 128'),
-    )
-    .option('--max-new-tokens <n>', 'longest answer', whole('--max-new-tokens', 1, 1 << 20), 1024)
+  const image = program.command('image2text').description('Describes a picture, or answers a question about it.');
+  image
+    .optionsGroup('Question:')
+    .requiredOption('--image <file>', 'PNG, JPEG, WebP, GIF or TIFF; - reads stdin')
+    .option('--prompt <text>', 'the question; - reads stdin (default: to describe it)')
+    .option('--image-size <pixels>', `side it is brought to, ${SIZES}`, side('--image-size'))
+    .option('--max-new-tokens <n>', 'longest answer', whole('--max-new-tokens', 1, 1 << 20), 1024);
+  withModelOptions(image)
     .addHelpText('after', '\nExample:\n  $ overtone image2text --image cats.png --prompt "How many objects are there?"')
     .action(run<Image2TextOptions & Settings>(image2text));
 
-  withModelOptions(program.command('demo'))
-    .description(`Makes a picture of “${EXAMPLE_PROMPT}” and describes it.`)
+  const both = program.command('demo').description('Makes the picture of an example prompt, then describes it.');
+  both
+    .optionsGroup('Picture:')
     .option('--output <file>', '.png or .jpg; {seed} and {prompt} are filled in', 'out/{prompt}.png')
-    .option('--seed <n>', 'another seed, another picture', whole('--seed', 0, MOST), 1)
+    .option('--seed <n>', 'another seed, another picture', whole('--seed', 0, MOST), 1);
+  withModelOptions(both)
     .addHelpText('after', '\nExample:\n  $ overtone demo --seed 5')
     .action(run<DemoOptions & Settings>(demo));
 
@@ -99,12 +84,15 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
 /** Options that say which model, and how to report. */
 function withModelOptions(command: Command): Command {
   return command
-    .option('--model <folder>', 'folder with config.json, tokenizer.json and weights (default: the embedded model)')
-    .option('--checkpoint <file>', 'the model’s weights: .pth or .safetensors')
-    .option('--vae <file>', 'the VAE’s weights: kl16.ckpt')
+    .optionsGroup('Model (default: the embedded one):')
+    .option('--model <folder>', 'folder with config.json, tokenizer.json and weights')
+    .option('--checkpoint <file>', 'weights, .pth or .safetensors')
+    .option('--vae <file>', 'weights of the VAE, kl16.ckpt')
     .option('--tokenizer <file>', 'tokenizer.json (default: the one beside the weights)')
-    .option('--config <name|file>', '0.5b, 1.5b or a config.json (default: told by the weights)')
-    .option('--json', 'one JSON object on stdout, and nothing else there')
+    .option('--config <name|file>', '0.5b, 1.5b or a config.json (default: by the weights)')
+    .optionsGroup('Report:')
+    .option('--json', 'one JSON object on stdout and nothing else there')
     .option('--no-progress', 'no progress on stderr')
-    .option('--verbose', 'stack traces of errors');
+    .option('--verbose', 'stack traces of errors')
+    .optionsGroup('Options:');
 }

@@ -87,21 +87,23 @@ function startBar(stream: NodeJS.WriteStream, name: string, now: () => number): 
 
 const NAME_WIDTH = 18;
 
-/** A line at the start and at each quarter, so that a log of a long run shows that it moves. */
+/** A line at the start and at each quarter that took a while: a log of a long run shows that it moves, a short step is one line. */
 function startLines(stream: NodeJS.WriteStream, name: string, now: () => number): View {
   const began = now();
-  let shown = -1;
+  let [shown, at] = [-1, -Infinity];
   return {
     draw(done, total, show) {
       const quarter = Math.floor((4 * done) / Math.max(1, total));
-      if (quarter <= shown) return;
-      shown = quarter;
+      if (quarter <= shown || now() - at < LINE_MS) return;
+      [shown, at] = [quarter, now()];
       const left = done > 0 && done < total ? `, ${timeLeft(now() - began, done, total)}` : '';
-      stream.write(`${name}: ${show(done)} of ${show(total)}${left}\n`);
+      stream.write(done === 0 ? `${name}: ${show(total)}\n` : `${name}: ${show(done)} of ${show(total)}${left}\n`);
     },
     end: () => undefined,
   };
 }
+
+const LINE_MS = 1000;
 
 /** `about 12 s left`, from the pace so far. */
 export function timeLeft(elapsedMs: number, done: number, total: number): string {

@@ -17,17 +17,22 @@ export interface Context {
   note(text: string): void;
 }
 
-/** Opens the model, hands it to `use`, and gives everything back whatever happens. */
-export async function withModel<T>(
+/**
+ * Opens the model's files, lets `plan` settle the request from their configuration or refuse it, opens a device, hands model and
+ * plan to `use`, and gives everything back whatever happens.
+ */
+export async function withModel<Plan>(
   paths: ModelPaths,
   { signal }: Context,
-  use: (model: Harmon, watch: Stopwatch) => Promise<T>,
-): Promise<T> {
+  plan: (config: HarmonConfig) => Plan,
+  use: (model: Harmon, planned: Plan, watch: Stopwatch) => Promise<void>,
+): Promise<void> {
   const watch = stopwatch();
   const files = await openModelFiles(paths, signal);
   watch.mark('files');
   let model: Harmon | undefined;
   try {
+    const planned = plan(files.config);
     const device = await openDevice();
     try {
       if (signal.aborted) throw new AbortError('open', { cause: signal.reason });
@@ -36,7 +41,7 @@ export async function withModel<T>(
       if (!model) device.destroy();
     }
     watch.mark('device');
-    return await use(model, watch);
+    await use(model, planned, watch);
   } finally {
     model?.destroy();
     await files.close();

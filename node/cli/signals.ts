@@ -1,9 +1,9 @@
 /**
- * Ctrl-C and its kin. The first signal aborts the work, which then gives everything back; work that has not ended half a second
+ * Ctrl-C and its kin. The first signal aborts the work, which then gives everything back; work that has not ended a third of a second
  * later is cut off (a driver may be compiling a kernel and cannot be asked to stop). A second signal ends the process at once.
  */
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-const GRACE_MS = 500;
+const GRACE_MS = 350;
 /** npm passes on the Ctrl-C that the terminal already sent to everyone: the same signal again this soon is no second one. */
 const ECHO_MS = 200;
 

@@ -1,6 +1,7 @@
 /** `overtone text2image`: words to a picture file. */
-import { type GuidanceSchedule, tile } from '../../src/harmon/index.ts';
+import { ArgumentError } from '../../src/engine/index.ts';
 import { vaeStride } from '../../src/harmon/config.ts';
+import { type GuidanceSchedule, type HarmonConfig, tile } from '../../src/harmon/index.ts';
 import type { ModelPaths } from '../model.ts';
 import { readPrompt } from './input.ts';
 import { checkOutput, fillName } from './output_file.ts';
@@ -31,23 +32,8 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
   const seed = options.seed ?? randomSeed();
   const prompt = await readPrompt(options.prompt, signal);
   const output = await checkOutput(fillName(options.output, { seed, prompt }));
-  await withModel(options, context, async (model, watch) => {
-    const side = defaultSide(model.config);
-    const [width, height] = options.imageSize ?? [side, side];
-    const tokens = (width * height) / vaeStride(model.config) ** 2;
-    const request = {
-      prompt,
-      seed,
-      imageSize: [width, height] as const,
-      count: options.gridSize ** 2,
-      batchSize: options.batchSize,
-      iterations: options.numIter ?? Math.min(64, tokens),
-      guidance: options.cfg,
-      guidanceSchedule: options.cfgSchedule,
-      guidancePrompt: options.cfgPrompt,
-      temperature: options.temperature,
-      timesteps: options.timesteps,
-    };
+  const plan = (config: HarmonConfig) => ({ ...planPictures(options, config), prompt, seed });
+  await withModel(options, context, plan, async (model, request, watch) => {
     const pictures = await makePictures(model, request, context, watch);
     const picture = tile(pictures, options.gridSize);
     const settings = {
@@ -56,7 +42,7 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
       cfg: options.cfg,
       cfg_schedule: options.cfgSchedule,
       temperature: options.temperature,
-      image_size: [width, height],
+      image_size: request.imageSize,
       model: model.config.name,
     };
     await output.save(picture, { prompt, settings: JSON.stringify(settings) });
@@ -74,4 +60,27 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
     const made = `${picture.width}×${picture.height}, ${request.iterations} iterations, seed ${seed}`;
     print(`Picture  ${output.path} (${made})\nAdapter  ${adapter}\nTime     ${phasesText(seconds)}\n`);
   });
+}
+
+/** The request at the configuration's sizes. @throws ArgumentError for more iterations than there are tokens to make. */
+function planPictures(options: Text2ImageOptions, config: HarmonConfig) {
+  const side = defaultSide(config);
+  const [width, height] = options.imageSize ?? [side, side];
+  const squares = (width * height) / vaeStride(config) ** 2;
+  const iterations = options.numIter ?? Math.min(64, squares);
+  if (iterations > squares)
+    throw new ArgumentError(
+      `--num-iter must be at most ${squares}, one for each square of ${vaeStride(config)} pixels in ${width}×${height}, but is ${iterations}`,
+    );
+  return {
+    iterations,
+    imageSize: [width, height] as const,
+    count: options.gridSize ** 2,
+    batchSize: options.batchSize,
+    guidance: options.cfg,
+    guidanceSchedule: options.cfgSchedule,
+    guidancePrompt: options.cfgPrompt,
+    temperature: options.temperature,
+    timesteps: options.timesteps,
+  };
 }

@@ -24,11 +24,10 @@ export function stopwatch(now: () => number = () => performance.now()): Stopwatc
 
 const round = (seconds: number): number => Math.round(seconds * 1000) / 1000;
 
-/** `device 0.21 s, files 0.03 s, …` */
-export function phasesText(seconds: Readonly<Record<string, number>>): string {
-  return Object.entries(seconds)
-    .map(([name, s]) => `${name.replaceAll('_', ' ')} ${secondsText(s)}`)
-    .join(', ');
+/** `1.33 s (files 0.03, device 0.21, …)` */
+export function phasesText({ total, ...phases }: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(phases).map(([name, s]) => `${name.replaceAll('_', ' ')} ${rounded(s)}`);
+  return `${rounded(total)} s (${parts.join(', ')})`;
 }
 
-export const secondsText = (s: number): string => `${s.toFixed(s < 10 ? 2 : 1)} s`;
+const rounded = (s: number): string => s.toFixed(s < 10 ? 2 : 1);

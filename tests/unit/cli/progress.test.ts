@@ -25,7 +25,7 @@ it('writes a few plain lines where there is no terminal', () => {
   }
   step.end();
   expect(text()).toBe(
-    'Iterations: 0 of 64\n' +
+    'Iterations: 64\n' +
       'Iterations: 16 of 64, about 48 s left\n' +
       'Iterations: 32 of 64, about 32 s left\n' +
       'Iterations: 48 of 64, about 16 s left\n' +
@@ -46,6 +46,13 @@ it('draws a bar on a terminal and leaves the terminal as it was', () => {
   expect(text()).not.toMatch(/\x1b\[[0-9;]*m/); // no colours
 });
 
+it('needs one line for what takes no time', () => {
+  const { stream, text } = sink(false);
+  const step = createProgress({ enabled: true, stream, now: () => 0 }).step('Loading weights', 2e6, megabytes);
+  for (let done = 0; done <= 2e6; done += 1e5) step.update(done);
+  expect(text()).toBe('Loading weights: 2.0 MB\n');
+});
+
 it('ignores a step whose successor has begun, and says nothing when it is not wanted', () => {
   const { stream, text } = sink(false);
   const progress = createProgress({ enabled: true, stream });
@@ -53,7 +60,7 @@ it('ignores a step whose successor has begun, and says nothing when it is not wa
   progress.step('Second', 1);
   first.update(1);
   first.end();
-  expect(text()).toBe('First: 0 of 1\nSecond: 0 of 1\n');
+  expect(text()).toBe('First: 1\nSecond: 1\n');
   const quiet = sink(false);
   createProgress({ enabled: false, stream: quiet.stream }).step('First', 1).update(1);
   expect(quiet.text()).toBe('');
@@ -79,5 +86,5 @@ it('times phases', () => {
     watch.mark(phase);
   }
   expect(watch.seconds()).toEqual({ device: 1.1, first_iteration: 0.2, total: 1.3 });
-  expect(phasesText(watch.seconds())).toBe('device 1.10 s, first iteration 0.20 s, total 1.30 s');
+  expect(phasesText(watch.seconds())).toBe('1.30 s (device 1.10, first iteration 0.20)');
 });

@@ -31,7 +31,7 @@ it.each([
   expect([interrupts.signal.aborted, interrupts.code()]).toEqual([false, undefined]);
   deliver(name);
   expect([interrupts.signal.aborted, interrupts.code()]).toEqual([true, code]);
-  vi.advanceTimersByTime(450);
+  vi.advanceTimersByTime(300);
   expect(exits).toEqual([]);
   vi.advanceTimersByTime(100);
   expect(exits).toEqual([code]);
@@ -42,7 +42,7 @@ it('takes an echo for the same Ctrl-C, and a second one for the end', () => {
   vi.advanceTimersByTime(20);
   deliver('SIGINT');
   expect(exits).toEqual([]);
-  vi.advanceTimersByTime(300);
+  vi.advanceTimersByTime(250);
   deliver('SIGTERM');
   expect(exits).toEqual([130]);
 });
