@@ -12,6 +12,7 @@ import {
   linear,
   named,
   reshape,
+  scatter,
   silu,
   upsample,
 } from '../../src/engine/index.ts';
@@ -173,5 +174,16 @@ describe('stay apart', () => {
   test('an upsampling that only pretends to be one', () => {
     const build = (b: Build) => b.conv(reshape(upsample(b.input('x', 5, 6, 4)), [20, 6, 4]), 7);
     expect(labels(build)).toEqual(['upsample', 'conv2d']);
+  });
+
+  test('an op and the one after it, when what it reads is written in between', () => {
+    const build = (b: Build, write: boolean) => {
+      const state = b.graph.state('s', [4, 8]);
+      const h = b.linear(state, 8);
+      if (write) scatter(state, b.graph.input('index', [2], 'u32'), b.input('x', 2, 8));
+      return add(h, b.input('r', 4, 8));
+    };
+    expect(labels((b) => build(b, false))).toEqual(['linear']);
+    expect(labels((b) => build(b, true))).toEqual(['linear', 'scatter', 'add']);
   });
 });
