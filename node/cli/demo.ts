@@ -36,10 +36,12 @@ export async function demo(options: DemoOptions, context: Context): Promise<void
     say('Picture', `${output.path} (${picture.width}×${picture.height}, ${ITERATIONS} iterations, seed ${seed})`);
     say('Time', phasesText(making));
     say('Question', question);
-    say('Answer', '', '');
     const describing = stopwatch();
+    let label = 'Answer';
     const { text, ids } = await describePicture(model, picture, {}, context, describing, (piece) => {
-      if (!json) context.print(piece);
+      if (label) say(label, piece, '');
+      else if (!json) context.print(piece);
+      label = '';
     });
     const answering = describing.seconds();
     if (json) {
