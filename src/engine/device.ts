@@ -25,6 +25,7 @@ export interface DeviceBuffer {
   readonly gpu: GPUBuffer;
   readonly label: string;
   readonly bytes: number;
+  readonly destroyed: boolean;
   destroy(): void;
 }
 
@@ -187,10 +188,14 @@ export class Device {
     }
     this.bytes[purpose] += size;
     this.peakBytes = Math.max(this.peakBytes, this.totalBytes);
+    const { owned } = this;
     const buffer: DeviceBuffer = {
       gpu,
       label,
       bytes: size,
+      get destroyed() {
+        return !owned.has(buffer);
+      },
       destroy: () => {
         if (!this.owned.delete(buffer)) return;
         this.bytes[purpose] -= size;

@@ -3,7 +3,7 @@
  * holds the GPU for long and a run can be cancelled between slices.
  */
 import type { Device, DeviceBuffer } from './device.ts';
-import { throwIfAborted } from './errors.ts';
+import { ArgumentError, throwIfAborted } from './errors.ts';
 
 /** Aim for a slice, milliseconds. */
 const SLICE_MS = 100;
@@ -59,6 +59,8 @@ export class Stream {
   /** Writes host data; ordered after everything encoded before. */
   write(buffer: DeviceBuffer, data: ArrayBufferView<ArrayBuffer>, offset = 0): void {
     this.submit();
+    if (buffer.destroyed)
+      throw new ArgumentError(`[${this.name}] ${buffer.label} must live until the run ends but was destroyed before`);
     this.device.gpu.queue.writeBuffer(buffer.gpu, offset, data.buffer, data.byteOffset, data.byteLength);
   }
 

@@ -7,7 +7,7 @@ import { AbortError, OvertoneError } from '../../src/engine/index.ts';
 import { every, held, points, within } from '../support/every_fault.ts';
 import { closeRealDevice, faultyDevice } from '../support/faulty_device.ts';
 import { formulaPicture } from '../support/formula.ts';
-import { type Outcome, type Step, difference, openSmall, useSmall } from '../support/small_model.ts';
+import { type Outcome, type Step, difference, openSmall, smallHarmon, useSmall } from '../support/small_model.ts';
 
 let expected: Outcome;
 const steps: Step[] = [];
@@ -114,7 +114,7 @@ async function cancelAt(n: number): Promise<string | undefined> {
   return held(host, [model.device]);
 }
 
-test('destroying the model at every callback ends the call with one typed error and holds nothing', async () => {
+test('destroying the model at every callback ends its call with one typed error; the device serves another model', async () => {
   const problems: string[] = [];
   const at = points(steps, 4);
   for (const n of at) {
@@ -127,6 +127,10 @@ test('destroying the model at every callback ends the call with one typed error 
     const error: unknown = await within(10_000, useSmall(model, { onStep })).catch((thrown: unknown) => thrown);
     if (!(error instanceof OvertoneError) && n !== steps.length)
       problems.push(`at callback ${n} of ${steps.length}: a typed error is due but it was ${String(error)}`);
+    const other = smallHarmon(model.device);
+    const differs = difference(expected, await within(10_000, useSmall({ harmon: other })));
+    other.destroy();
+    if (differs) problems.push(`at callback ${n} of ${steps.length}: the other model differs in ${differs}`);
     try {
       model.close();
     } catch (leak) {

@@ -39,10 +39,13 @@ export interface SmallModel {
   close(): void;
 }
 
+export const smallHarmon = (device: Device, weights = smallWeights()): Harmon =>
+  Harmon.open({ device, config: smallConfig, tokenizer, weights });
+
 /** Opens the small model on an engine device over `host`. */
 export async function openSmall(host: DeviceHost, weights = smallWeights()): Promise<SmallModel> {
   const device = await Device.open(host);
-  const harmon = Harmon.open({ device, config: smallConfig, tokenizer, weights });
+  const harmon = smallHarmon(device, weights);
   const close = () => {
     harmon.destroy();
     const left = device.totalBytes - device.bytes.uniforms;
@@ -69,7 +72,7 @@ export interface UseOptions {
 }
 
 /** Makes a picture with guidance in two iterations, and describes another in three tokens: all passes of the model. */
-export async function useSmall({ harmon }: SmallModel, options: UseOptions = {}): Promise<Outcome> {
+export async function useSmall({ harmon }: Pick<SmallModel, 'harmon'>, options: UseOptions = {}): Promise<Outcome> {
   const { signal, onStep } = options;
   const onLoad = () => onStep?.('load');
   const make = { prompt: 'a dog', iterations: 2, timesteps: 3, seed: 7, signal, onLoad };

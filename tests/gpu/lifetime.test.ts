@@ -1,0 +1,61 @@
+/** What a model takes on the device it gives back: every byte, every time. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openDevice } from '../../node/device.ts';
+import type { Device } from '../../src/engine/index.ts';
+import type { Harmon } from '../../src/harmon/harmon.ts';
+import { formulaPicture } from '../support/formula.ts';
+import { tinyFile, tinyHarmon } from '../support/tiny_model.ts';
+
+let device: Device;
+let tiny: Awaited<ReturnType<typeof tinyFile>>;
+
+beforeAll(async () => {
+  tiny = await tinyFile();
+  device = await openDevice();
+});
+afterAll(async () => {
+  device.destroy();
+  expect(device.totalBytes).toBe(0);
+  await tiny.close();
+});
+
+const make = (harmon: Harmon, iterations: number) =>
+  harmon.generate({ prompt: 'a dog', imageSize: 32, iterations, timesteps: 2, seed: 1 });
+
+async function answer(harmon: Harmon): Promise<number> {
+  let ids = 0;
+  const options = { imageSize: 32, maxNewTokens: 1, onToken: () => ids++ };
+  for await (const _ of harmon.describe(formulaPicture(32), options));
+  return ids;
+}
+
+test('a model made and destroyed 20 times leaves the bytes as they were', async () => {
+  const baseline = device.totalBytes;
+  expect(baseline, 'the page of uniforms is all there is').toBe(device.bytes.uniforms);
+  const held: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const harmon = tinyHarmon(device, tiny.file);
+    expect(await make(harmon, 1)).toHaveLength(1);
+    expect(await answer(harmon)).toBe(1);
+    held.push(device.totalBytes);
+    harmon.destroy();
+    expect(device.totalBytes, `after model ${i}`).toBe(baseline);
+  }
+  expect(held[0]).toBeGreaterThan(baseline + 20e6);
+  expect(new Set(held).size, 'each model takes the same').toBe(1);
+}, 240_000);
+
+test('ten pictures from one model take the bytes of the first', async () => {
+  const harmon = tinyHarmon(device, tiny.file);
+  try {
+    await make(harmon, 1);
+    const { totalBytes, bytes } = device;
+    const first = { ...bytes };
+    for (let i = 0; i < 9; i++) await make(harmon, 1 + (i % 2));
+    expect({ ...device.bytes }).toEqual(first);
+    expect(device.totalBytes).toBe(totalBytes);
+  } finally {
+    harmon.destroy();
+  }
+  expect(device.totalBytes).toBe(device.bytes.uniforms);
+}, 120_000);
