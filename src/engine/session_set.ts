@@ -4,7 +4,8 @@
  */
 import type { Device, DeviceBuffer } from './device.ts';
 import type { Plan } from './plan.ts';
-import { Scratch, Session, createSession } from './session.ts';
+import type { Session } from './session.ts';
+import { Scratch, createSession } from './session.ts';
 import type { WeightStore } from './weights.ts';
 
 export interface SessionSetOptions {

@@ -1,4 +1,5 @@
 /** What both tasks of a loaded model stand on: the device, the checkpoint, and the compiler settings that follow from them. */
+import type { WeightStore } from '../engine/index.ts';
 import {
   AbortError,
   ArgumentError,
@@ -8,7 +9,6 @@ import {
   type Plan,
   SessionSet,
   type WeightSource,
-  WeightStore,
   compile,
   throwIfAborted,
 } from '../engine/index.ts';

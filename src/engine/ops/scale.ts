@@ -5,6 +5,11 @@ import { elementwiseOp } from './elementwise.ts';
 
 /** x · factor, element by element; a strided x comes out contiguous. */
 export function scale(x: Tensor, factor: number): Tensor {
-  const op = elementwiseOp({ name: 'scale', inputs: ['x'], expression: `x * ${Math.fround(factor).toExponential()}`, flops: 1 });
+  const op = elementwiseOp({
+    name: 'scale',
+    inputs: ['x'],
+    expression: `x * ${Math.fround(factor).toExponential()}`,
+    flops: 1,
+  });
   return call(op, { x }, {}, { shape: x.shape });
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open, rename } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type WriteCalls, fileSource, writeFileAtomic } from '../../../node/files.ts';
+import { type WriteCalls, fileSource, removeUnfinished, writeFileAtomic } from '../../../node/files.ts';
 import { AbortError, ArgumentError, FileError } from '../../../src/engine/index.ts';
 
 let folder: string;
@@ -160,4 +160,21 @@ describe('writeFileAtomic', () => {
     await expect(writeFileAtomic('/dev/null', bytes)).rejects.toThrow('must be a file to write but is a device');
     await expect(writeFileAtomic(join(folder, 'a', 'b'), bytes)).rejects.toThrow('there is no such file or folder');
   });
+});
+
+it('removes what a write under way has put beside its path when the process must end', async () => {
+  const path = join(folder, 'picture.png');
+  await writeFile(path, 'old');
+  let go: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (go = resolve));
+  const calls: WriteCalls = { open, rename: () => held, remove: (name) => rm(name, { force: true }) };
+  const writing = writeFileAtomic(path, bytes, calls);
+  await expect.poll(() => readdir(folder)).toHaveLength(2);
+  removeUnfinished();
+  expect(await readdir(folder)).toEqual(['picture.png']);
+  expect(await readFile(path, 'utf8')).toBe('old');
+  go();
+  await writing;
+  removeUnfinished();
+  expect(await readFile(path, 'utf8')).toBe('old');
 });
