@@ -81,6 +81,21 @@ describe('cancelling', () => {
     expect(await held(host, [model.device])).toBeUndefined();
   });
 
+  test('by an error of a callback ends the call with that error', async () => {
+    for (const at of ['load', 'iteration', 'token'] as const) {
+      const host = await faultyDevice();
+      const model = await openSmall(host);
+      const fault = new RangeError(`thrown at ${at}`);
+      const onStep = (step: Step) => {
+        if (step === at) throw fault;
+      };
+      await expect(useSmall(model, { onStep })).rejects.toBe(fault);
+      expect(difference(expected, await within(10_000, useSmall(model)))).toBeUndefined();
+      model.close();
+      expect(await held(host, [model.device])).toBeUndefined();
+    }
+  });
+
   test('a description that nobody finishes frees its turn', async () => {
     const host = await faultyDevice();
     const model = await openSmall(host);

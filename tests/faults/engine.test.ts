@@ -1,8 +1,8 @@
 /** Every GPU call of one small graph fails in turn: the engine alone, without a model. */
 import { afterAll, expect, test } from 'vitest';
 import { Device, Graph, WeightStore, compile, createSession, linear, silu } from '../../src/engine/index.ts';
-import { type Scenario, everyFault, reportText } from '../support/every_fault.ts';
-import { closeRealDevice } from '../support/faulty_device.ts';
+import { type Scenario, everyFault, held, reportText } from '../support/every_fault.ts';
+import { closeRealDevice, faultyDevice } from '../support/faulty_device.ts';
 
 afterAll(closeRealDevice);
 
@@ -50,3 +50,14 @@ test('each failure is one typed error, and nothing is held', async () => {
   expect(report.problems).toEqual([]);
   expect(report.total).toBeGreaterThan(60);
 }, 120_000);
+
+test('a wait ends with the device, whatever its promise does', async () => {
+  const host = await faultyDevice();
+  const device = await Device.open(host);
+  const open = device.wait('a promise that never settles', new Promise(() => undefined));
+  device.destroy();
+  await expect(open).rejects.toThrow('[a promise that never settles] the GPU device must stay alive but was destroyed');
+  const late = device.wait('a promise that fails later', Promise.reject(new Error('too late')));
+  await expect(late).rejects.toThrow('[a promise that fails later] the GPU device must stay alive');
+  expect(await held(host, [device])).toBeUndefined();
+});
