@@ -19,12 +19,12 @@ afterAll(async () => {
   await tiny.close();
 });
 
-const make = (harmon: Harmon, iterations: number) =>
-  harmon.generate({ prompt: 'a dog', imageSize: 32, iterations, timesteps: 2, seed: 1 });
+const make = (harmon: Harmon, imageSize: number, iterations: number) =>
+  harmon.generate({ prompt: 'a dog', imageSize, iterations, timesteps: 2, seed: 1 });
 
 async function answer(harmon: Harmon): Promise<number> {
   let ids = 0;
-  const options = { imageSize: 32, maxNewTokens: 1, onToken: () => ids++ };
+  const options = { imageSize: 16, maxNewTokens: 1, onToken: () => ids++ };
   for await (const _ of harmon.describe(formulaPicture(32), options));
   return ids;
 }
@@ -35,7 +35,7 @@ test('a model made and destroyed 20 times leaves the bytes as they were', async 
   const held: number[] = [];
   for (let i = 0; i < 20; i++) {
     const harmon = tinyHarmon(device, tiny.file);
-    expect(await make(harmon, 1)).toHaveLength(1);
+    expect(await make(harmon, 16, 1)).toHaveLength(1);
     expect(await answer(harmon)).toBe(1);
     held.push(device.totalBytes);
     harmon.destroy();
@@ -48,10 +48,10 @@ test('a model made and destroyed 20 times leaves the bytes as they were', async 
 test('ten pictures from one model take the bytes of the first', async () => {
   const harmon = tinyHarmon(device, tiny.file);
   try {
-    await make(harmon, 1);
+    await make(harmon, 32, 1);
     const { totalBytes, bytes } = device;
     const first = { ...bytes };
-    for (let i = 0; i < 9; i++) await make(harmon, 1 + (i % 2));
+    for (let i = 0; i < 9; i++) await make(harmon, 32, 1 + (i % 2));
     expect({ ...device.bytes }).toEqual(first);
     expect(device.totalBytes).toBe(totalBytes);
   } finally {
