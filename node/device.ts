@@ -22,6 +22,7 @@ export async function openDevice(options: NodeDeviceOptions = {}): Promise<Devic
       '[device] a Vulkan, Metal or Direct3D 12 driver must be installed but Dawn found no adapter: run `npm run setup`, or install mesa-vulkan-drivers 25 or newer',
     );
   const device = await adapter.requestDevice({
+    requiredFeatures: adapter.features.has('subgroups') ? ['subgroups'] : [],
     requiredLimits: {
       maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
       maxBufferSize: adapter.limits.maxBufferSize,

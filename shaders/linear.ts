@@ -67,7 +67,8 @@ ${entry(64)} {
   for (var k = 0u; k < depth; k++) {
     #if ${o.vectorK}
     ${unroll(4, (j) => `let b${j} = weight_at4(w${j} + k);`)}
-    ${unroll(4, (i) => `{ let a = x[x${i} + k]; sum${i} += vec4f(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3)); }`)}
+    ${unroll(4, (c) => `let c${c} = vec4f(b0[${c}], b1[${c}], b2[${c}], b3[${c}]);`)}
+    ${unroll(4, (i) => `{ let a = x[x${i} + k]; ${unroll(4, (c) => `sum${i} = fma(vec4f(a[${c}]), c${c}, sum${i});`, ' ')} }`)}
     #else
     let b = vec4f(weight_at(w0 + k), weight_at(w1 + k), weight_at(w2 + k), weight_at(w3 + k));
     ${unroll(4, (i) => `sum${i} = fma(vec4f(x[x${i} + k]), b, sum${i});`)}

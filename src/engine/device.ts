@@ -3,6 +3,7 @@
  * memory, loss) reaches the caller as a GpuError that names what was being done.
  */
 import { GpuError, type GpuErrorKind } from './errors.ts';
+import type { PlanOptions } from './plan.ts';
 import { shaderInterface } from './shader.ts';
 import { type Pace, Stream } from './stream.ts';
 import { UniformPage } from './uniforms.ts';
@@ -29,6 +30,15 @@ export interface DeviceBuffer {
   destroy(): void;
 }
 
+/** A tensor as an image: texels of four f32. */
+export interface DeviceImage {
+  readonly view: GPUTextureView;
+  readonly texture: GPUTexture;
+  readonly width: number;
+  readonly height: number;
+  destroy(): void;
+}
+
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
@@ -48,7 +58,7 @@ export class Device {
   /** New activation buffers are filled with NaN, so that an element no kernel wrote shows. For tests. */
   poison = false;
   private readonly pipelines = new Map<string, Promise<Pipeline>>();
-  private readonly owned = new Set<DeviceBuffer>();
+  private readonly owned = new Set<{ destroy(): void }>();
   /** Why the device is gone. */
   private stopped: string | undefined;
   /** Ends of all waits that are open. */
@@ -211,6 +221,46 @@ export class Device {
     return this.createBuffer(label, bytes, STORAGE, purpose);
   }
 
+  /** Makes an image of `width` × `height` texels; call inside `scope`. */
+  createImage(label: string, width: number, height: number): DeviceImage {
+    this.check(label);
+    const texture = this.host.device.createTexture({
+      label,
+      size: [width, height],
+      format: 'rgba32float',
+      usage: 4 | 2, // TEXTURE_BINDING | COPY_DST
+    });
+    const bytes = width * height * 16;
+    this.bytes.activations += bytes;
+    this.peakBytes = Math.max(this.peakBytes, this.totalBytes);
+    const image: DeviceImage = {
+      texture,
+      view: texture.createView(),
+      width,
+      height,
+      destroy: () => {
+        if (!this.owned.delete(image)) return;
+        this.bytes.activations -= bytes;
+        texture.destroy();
+      },
+    };
+    this.owned.add(image);
+    return image;
+  }
+
+  /** Lanes of a subgroup, where kernels may use subgroups and all have one size. */
+  get subgroupSize(): number | undefined {
+    const info: Partial<GPUAdapterInfo> | undefined = this.host.device.adapterInfo; // younger than the rest of WebGPU
+    const least = info?.subgroupMinSize;
+    return this.features.has('subgroups') && least === info?.subgroupMaxSize ? least : undefined;
+  }
+
+  /** What plans must know of this device. */
+  get planLimits(): Pick<PlanOptions, 'maxStorageBufferBindingSize' | 'maxTextureDimension2D' | 'subgroupSize'> {
+    const { maxStorageBufferBindingSize, maxTextureDimension2D } = this.limits;
+    return { maxStorageBufferBindingSize, maxTextureDimension2D, subgroupSize: this.subgroupSize };
+  }
+
   /** The pipeline of a kernel, compiled once for each text. Bindings follow the kernel's own declarations; uniforms have a dynamic offset. */
   pipeline(label: string, text: string): Promise<Pipeline> {
     let made = this.pipelines.get(text);
@@ -230,7 +280,9 @@ export class Device {
       const entries: GPUBindGroupLayoutEntry[] = shader.bindings.map((b) => ({
         binding: b.index,
         visibility: 4, // GPUShaderStage.COMPUTE
-        buffer: { type: b.writes ? 'storage' : 'read-only-storage' },
+        ...(b.kind === 'texture'
+          ? { texture: { sampleType: 'unfilterable-float' as const } }
+          : { buffer: { type: b.kind === 'write' ? ('storage' as const) : ('read-only-storage' as const) } }),
       }));
       if (shader.params)
         entries.push({

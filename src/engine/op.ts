@@ -34,8 +34,14 @@ export interface Op<Attrs = unknown> {
   absorbInput?(node: Node<Attrs>, name: string, before: Node): Fused | undefined;
 }
 
-/** Storage form of a weight: `rows` as in the checkpoint; `ohwi` for convolutions, (Cout, kh, kw, Cin). */
-export type Layout = 'rows' | 'ohwi';
+/**
+ * Storage form of a weight (N, K): `rows` as in the checkpoint; `ohwi` for convolutions, (Cout, kh, kw, Cin); `columns` for kernels whose lanes own
+ * neighbouring outputs: blocks of 32 rows, in each K × 32 elements, 16-bit ones two of K to a word; N is filled up with zeros.
+ */
+export type Layout = 'rows' | 'ohwi' | 'columns';
+
+/** Rows of a block of the `columns` layout. */
+export const COLUMN_BLOCK = 32;
 
 /** A weight as a kernel wants it: one buffer for each part, split along the first axis where a binding is too small for all. */
 export interface WeightOperand {
@@ -47,7 +53,12 @@ export interface WeightOperand {
   readonly parts: readonly { readonly start: number; readonly rows: number }[];
 }
 
-export type Operand = { readonly tensor: Tensor } | { readonly weight: WeightOperand; readonly part: number };
+/**
+ * What a binding is given: a tensor's buffer; a part of a weight; or a tensor as an image, rows × width/4 texels of vec4, which the plan has
+ * copied there before the dispatch.
+ */
+export type Operand =
+  { readonly tensor: Tensor } | { readonly image: Tensor } | { readonly weight: WeightOperand; readonly part: number };
 
 /** One dispatch of one kernel. Names in `bind` and `params` are those of the kernel's WGSL. */
 export interface Dispatch {
@@ -62,7 +73,9 @@ export interface Dispatch {
 
 /** What an op may ask of the compiler while it lowers itself. */
 export interface Lowering {
-  readonly limits: { readonly maxStorageBufferBindingSize: number };
+  readonly limits: { readonly maxStorageBufferBindingSize: number; readonly maxTextureDimension2D: number };
+  /** Lanes of a subgroup where the device has subgroups of one fixed size. */
+  readonly subgroupSize: number | undefined;
   /** The stored form of a weight. `dtype` fixes it (small vectors are kept in f32); otherwise it stays as the checkpoint has it. */
   weight(tensor: Tensor, options?: { layout?: Layout; dtype?: Dtype; split?: boolean }): WeightOperand;
   /** Memory for the dispatches of this node only. */

@@ -7,14 +7,27 @@ import { GraphError, OvertoneError } from './errors.ts';
 import { type Dim, maximum, mul, shapeText } from './extent.ts';
 import { fuse } from './fuse.ts';
 import type { Graph, Node } from './graph.ts';
+import { type ImageCopy, type PlannedImage, imageOf, placeImages } from './images.ts';
 import { type Lifetime, assignBlocks } from './memory.ts';
-import { type Dispatch, type Layout, type Lowering, type Operand, type WeightOperand, bytesMoved } from './op.ts';
+import {
+  COLUMN_BLOCK,
+  type Dispatch,
+  type Layout,
+  type Lowering,
+  type Operand,
+  type WeightOperand,
+  bytesMoved,
+} from './op.ts';
 import { type ShaderInterface, checkInterface, shaderInterface } from './shader.ts';
 import { type Tensor, maxElements, root } from './tensor.ts';
 
 export interface PlanOptions {
   /** Largest storage binding of the device, bytes; WebGPU's default is 128 MiB. */
   readonly maxStorageBufferBindingSize?: number;
+  /** Largest side of a texture; WebGPU's default is 8192. */
+  readonly maxTextureDimension2D?: number;
+  /** Lanes of a subgroup where the device has subgroups of one fixed size; kernels that use none without. */
+  readonly subgroupSize?: number;
   /** Stored dtype of a weight of the checkpoint; f32 without. */
   readonly weightDtype?: (name: string) => Dtype;
   /** Names of intermediates to keep: they are computed as written and can be read after a run. */
@@ -27,6 +40,8 @@ export interface PlannedDispatch extends Dispatch {
   readonly flops: Dim;
   readonly bytes: Dim;
   readonly output: Tensor;
+  /** Images that must be filled before it. */
+  readonly copies: readonly ImageCopy[];
 }
 
 /** A buffer that the caller may know: an input, a state or an output. */
@@ -45,6 +60,7 @@ export interface Plan {
   /** Bytes of each shared block, and the block or named buffer of each tensor that has memory. */
   readonly blocks: readonly number[];
   readonly home: ReadonlyMap<Tensor, { readonly block: number } | { readonly name: string }>;
+  readonly images: readonly PlannedImage[];
   /** Outputs and kept intermediates by name. */
   readonly outputs: ReadonlyMap<string, Tensor>;
   /** Bytes of intermediates as planned and without sharing. */
@@ -61,7 +77,8 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
   const weights = new Map<string, WeightOperand>();
   const temporary: Tensor[] = [];
   const lowering: Lowering = {
-    limits: { maxStorageBufferBindingSize: limit },
+    limits: { maxStorageBufferBindingSize: limit, maxTextureDimension2D: options.maxTextureDimension2D ?? 8192 },
+    subgroupSize: options.subgroupSize,
     weight(tensor, { layout = 'rows', dtype = options.weightDtype?.(tensor.name) ?? 'f32', split = false } = {}) {
       const operand = weightOperand(tensor, layout, dtype, split ? limit : Infinity, limit);
       const before = weights.get(operand.key);
@@ -76,12 +93,15 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
     },
   };
   const weightBytes = (x: Tensor) => maxElements(x) * bytesOf(options.weightDtype?.(x.name) ?? 'f32');
-  const dispatches = nodes.flatMap((node) => lowerNode(node, lowering, weightBytes));
+  const lowered = nodes.flatMap((node) => lowerNode(node, lowering, weightBytes));
+  const { images, copies } = placeImages(lowered);
+  const dispatches = lowered.map((dispatch, i) => ({ ...dispatch, copies: copies[i] }));
   return {
     name: graph.name,
     dispatches,
     weights: [...weights.values()],
     outputs,
+    images,
     ...place(graph, dispatches, outputs, limit),
   };
 }
@@ -105,7 +125,7 @@ function lowerNode(node: Node, lowering: Lowering, weightBytes: (x: Tensor) => n
     checkInterface(dispatch.label, shader, Object.keys(dispatch.bind), Object.keys(dispatch.params));
     const work =
       i === 0 ? { flops: node.op.flops(node), bytes: bytesMoved(node, weightBytes) } : { flops: 0, bytes: 0 };
-    return { ...dispatch, ...work, interface: shader, output: node.output };
+    return { ...dispatch, ...work, interface: shader, output: node.output, copies: [] };
   });
 }
 
@@ -119,8 +139,9 @@ function weightOperand(tensor: Tensor, layout: Layout, dtype: Dtype, splitAbove:
       'memory',
       `[plan] ${tensor.name} ${shapeText(shape)} takes ${shape[0] * row} bytes in ${dtype}; a binding holds ${limit}: store it in fewer bits or use a device with larger bindings`,
     );
-  // parts start at even rows so that packed 16-bit elements never share a word
-  const step = rowsAPart < shape[0] ? rowsAPart - (rowsAPart % 4 && rowsAPart > 4 ? rowsAPart % 4 : 0) : rowsAPart;
+  // parts start where packed 16-bit elements share no word, and where blocks of columns start
+  const grain = layout === 'columns' ? COLUMN_BLOCK : 4;
+  const step = rowsAPart < shape[0] && rowsAPart > grain ? rowsAPart - (rowsAPart % grain) : rowsAPart;
   const parts = [];
   for (let start = 0; start < shape[0]; start += step) parts.push({ start, rows: Math.min(step, shape[0] - start) });
   return { key: `${tensor.name}|${layout}|${dtype}|${parts.length}`, name: tensor.name, shape, dtype, layout, parts };
@@ -159,7 +180,8 @@ function place(
   return { home, named, blocks, memory };
 }
 
-function* tensorsOf(dispatch: Dispatch): Iterable<Tensor> {
+function* tensorsOf(dispatch: PlannedDispatch): Iterable<Tensor> {
+  for (const { tensor } of dispatch.copies) yield root(tensor);
   for (const operand of Object.values(dispatch.bind)) if ('tensor' in operand) yield root(operand.tensor);
 }
 
@@ -181,15 +203,19 @@ export function planText(plan: Plan): string {
       const w = operand.weight;
       return `${w.name}:${w.dtype}${w.layout === 'rows' ? '' : `:${w.layout}`}${w.parts.length > 1 ? `#${operand.part}` : ''}`;
     }
+    if ('image' in operand) return `image ${imageOf(plan.images, operand.image)}`;
     const at = plan.home.get(root(operand.tensor))!;
     return 'block' in at ? `#${at.block}` : at.name;
   };
   const lines = plan.dispatches.map((d, i) => {
-    const bind = d.interface.bindings.map((b) => `${b.name}${b.writes ? '→' : '←'}${where(d.bind[b.name])}`).join(' ');
+    const bind = d.interface.bindings
+      .map((b) => `${b.name}${b.kind === 'write' ? '→' : '←'}${where(d.bind[b.name])}`)
+      .join(' ');
     const params = Object.entries(d.params)
       .map(([k, v]) => `${k}=${String(v)}`)
       .join(' ');
-    return `${String(i).padStart(4)} ${d.label.padEnd(16)} ${d.output.name} ${shapeText(d.output.shape)} | ${bind} | ${params} | ×${String(d.groups)}`;
+    const copies = d.copies.map((c) => `     copy ${where({ tensor: c.tensor })} → image ${c.image}\n`).join('');
+    return `${copies}${String(i).padStart(4)} ${d.label.padEnd(16)} ${d.output.name} ${shapeText(d.output.shape)} | ${bind} | ${params} | ×${String(d.groups)}`;
   });
   const named = [...plan.named.values()].map(
     (n) => `     ${n.kind} ${n.name} ${n.tensor.dtype} ${shapeText(n.tensor.shape)}`,
@@ -201,6 +227,7 @@ export function planText(plan: Plan): string {
     ...named,
     ...lines,
     `weights ${plan.weights.length} tensors, ${weights} bytes`,
+    ...plan.images.map((m, i) => `image ${i}: ${m.width}×${m.height} texels`),
     `intermediates ${plan.memory.planned} bytes in ${plan.blocks.length} blocks, ${plan.memory.naive} without sharing`,
     '',
   ].join('\n');

@@ -2,10 +2,11 @@
  * A session: a plan living on a device. Pipelines, buffers and bind groups are made once; a run writes small uniforms and encodes. It owns
  * what it made, and `destroy` gives all of it back; buffers handed in stay their owner's.
  */
-import type { Device, DeviceBuffer, Pipeline } from './device.ts';
+import type { Device, DeviceBuffer, DeviceImage, Pipeline } from './device.ts';
 import { bytesOf } from './dtype.ts';
 import { ArgumentError, GpuError, throwIfAborted } from './errors.ts';
 import { type Dim, type Extents, evaluate } from './extent.ts';
+import { imageOf } from './images.ts';
 import type { Operand } from './op.ts';
 import type { Plan, PlannedDispatch } from './plan.ts';
 import type { Stream } from './stream.ts';
@@ -17,7 +18,10 @@ const MAX_GROUPS = 65535;
 
 /** Buffers for intermediates that several sessions use in turn: the largest of their plans in each place. */
 export class Scratch {
-  private constructor(readonly blocks: readonly DeviceBuffer[]) {}
+  private constructor(
+    readonly blocks: readonly DeviceBuffer[],
+    readonly images: readonly DeviceImage[],
+  ) {}
 
   static async create(device: Device, plans: readonly Plan[]): Promise<Scratch> {
     const sizes: number[] = [];
@@ -25,20 +29,25 @@ export class Scratch {
       descending(plan.blocks).forEach((b, i) => {
         sizes[i] = Math.max(sizes[i] ?? 0, plan.blocks[b]);
       });
+    const heights = new Map<number, number>();
+    for (const { images } of plans)
+      for (const { width: across, height } of images) heights.set(across, Math.max(height, heights.get(across) ?? 0));
     const blocks: DeviceBuffer[] = [];
+    const images: DeviceImage[] = [];
     try {
       await device.scope('activations', () => {
+        for (const [across, height] of heights) images.push(device.createImage('image', across, height));
         for (const bytes of sizes) blocks.push(device.createStorage('activations', bytes, 'activations'));
       });
     } catch (error) {
-      for (const block of blocks) block.destroy();
+      for (const object of [...blocks, ...images]) object.destroy();
       throw error;
     }
-    return new Scratch(blocks);
+    return new Scratch(blocks, images);
   }
 
   destroy(): void {
-    for (const block of this.blocks) block.destroy();
+    for (const object of [...this.blocks, ...this.images]) object.destroy();
   }
 }
 
@@ -57,16 +66,18 @@ export interface SessionOptions {
 
 interface Step {
   readonly dispatch: PlannedDispatch;
+  readonly copies: readonly { readonly tensor: Tensor; readonly from: DeviceBuffer; readonly image: DeviceImage }[];
   readonly pipeline: Pipeline;
   readonly group: GPUBindGroup;
 }
 
 /** Makes the session of `plan`. Its weights must be in `options.weights` already. */
 export async function createSession(device: Device, plan: Plan, options: SessionOptions = {}): Promise<Session> {
-  const owned: DeviceBuffer[] = [];
+  const owned: { destroy(): void }[] = [];
   try {
     const named = new Map<string, DeviceBuffer>();
     const blocks: DeviceBuffer[] = [];
+    const images: DeviceImage[] = [];
     await device.scope(`${plan.name}: buffers`, () => {
       for (const { name, bytes, kind } of plan.named.values()) {
         let buffer = options.buffers?.[name];
@@ -82,19 +93,28 @@ export async function createSession(device: Device, plan: Plan, options: Session
         if (!buffer) owned.push((buffer = device.createStorage(`${plan.name}#${b}`, plan.blocks[b], 'activations')));
         blocks[b] = buffer;
       });
+      for (const { width: across, height } of plan.images) {
+        let image = options.scratch?.images.find((i) => i.width === across);
+        if (!image) owned.push((image = device.createImage(`${plan.name}: image`, across, height)));
+        images.push(image);
+      }
     });
     const pipelines = await compileAll(device, plan, options.signal);
     const steps: Step[] = [];
     await device.scope(`${plan.name}: bind groups`, () => {
       const buffers = (operand: Operand): DeviceBuffer => {
         if ('weight' in operand) return weightPart(plan, options.weights, operand);
-        const at = plan.home.get(root(operand.tensor))!;
+        const at = plan.home.get(root('image' in operand ? operand.image : operand.tensor))!;
         return 'block' in at ? blocks[at.block] : named.get(at.name)!;
       };
+      const resource = (operand: Operand): GPUBindingResource =>
+        'image' in operand
+          ? images[imageOf(plan.images, operand.image)].view
+          : { buffer: buffers(operand).gpu, size: bindingSize(operand, device) };
       plan.dispatches.forEach((dispatch, i) => {
         const entries: GPUBindGroupEntry[] = dispatch.interface.bindings.map((b) => ({
           binding: b.index,
-          resource: { buffer: buffers(dispatch.bind[b.name]).gpu, size: bindingSize(dispatch.bind[b.name], device) },
+          resource: resource(dispatch.bind[b.name]),
         }));
         if (dispatch.interface.params)
           entries.push({
@@ -103,6 +123,11 @@ export async function createSession(device: Device, plan: Plan, options: Session
           });
         steps.push({
           dispatch,
+          copies: dispatch.copies.map(({ tensor, image }) => ({
+            tensor,
+            from: buffers({ tensor }),
+            image: images[image],
+          })),
           pipeline: pipelines[i],
           group: device.gpu.createBindGroup({ label: dispatch.label, layout: pipelines[i].layout, entries }),
         });
@@ -111,7 +136,7 @@ export async function createSession(device: Device, plan: Plan, options: Session
     throwIfAborted(options.signal, plan.name);
     return new Session(device, plan, steps, named, owned);
   } catch (error) {
-    for (const buffer of owned) buffer.destroy();
+    for (const object of owned) object.destroy();
     throw error;
   }
 }
@@ -138,7 +163,7 @@ function weightPart(
 }
 
 /** A shared block may be larger than one binding may be; its tensor never is. */
-function bindingSize(operand: Operand, device: Device): number | undefined {
+function bindingSize(operand: Exclude<Operand, { image: Tensor }>, device: Device): number | undefined {
   if ('weight' in operand) return undefined;
   const x = root(operand.tensor);
   const elements = count(x);
@@ -157,7 +182,7 @@ export class Session {
     readonly plan: Plan,
     private readonly steps: readonly Step[],
     private readonly named: ReadonlyMap<string, DeviceBuffer>,
-    private readonly owned: readonly DeviceBuffer[],
+    private readonly owned: readonly { destroy(): void }[],
   ) {}
 
   /** The buffer of an input, state or output. */
@@ -186,9 +211,14 @@ export class Session {
     }
   }
 
-  private encodeStep(stream: Stream, { dispatch, pipeline, group }: Step, extents: Extents): void {
+  private encodeStep(stream: Stream, { dispatch, copies, pipeline, group }: Step, extents: Extents): void {
     const groups = evaluate(dispatch.groups, extents);
     if (groups === 0) return;
+    for (const { tensor, from, image } of copies) {
+      const { offset, stride } = placement(tensor);
+      const [first, step, height] = [offset, stride, rows(tensor)].map((d) => evaluate(d, extents));
+      stream.copyToImage(from, first * 4, step * 4, image, height);
+    }
     const offsets = dispatch.interface.params ? [this.device.uniforms.offset(paramWords(dispatch, extents))] : [];
     const units = evaluate(dispatch.flops, extents) + 10 * evaluate(dispatch.bytes, extents);
     const pass = stream.compute(dispatch.label, units);
@@ -230,7 +260,7 @@ export class Session {
   }
 
   destroy(): void {
-    for (const buffer of this.owned) buffer.destroy();
+    for (const object of this.owned) object.destroy();
   }
 }
 

@@ -7,7 +7,8 @@ import { GraphError } from './errors.ts';
 export interface Binding {
   readonly name: string;
   readonly index: number;
-  readonly writes: boolean;
+  /** `texture`: a tensor as an image of vec4s, see `Operand`. */
+  readonly kind: 'read' | 'write' | 'texture';
 }
 
 export interface Field {
@@ -21,6 +22,7 @@ export interface ShaderInterface {
 }
 
 const storage = /@group\(0\)\s*@binding\((\d+)\)\s*var<storage,\s*(read|read_write)>\s*(\w+)\s*:/g;
+const texture = /@group\(0\)\s*@binding\((\d+)\)\s*var\s+(\w+)\s*:\s*texture_2d<f32>/g;
 const uniform = /@group\(0\)\s*@binding\((\d+)\)\s*var<uniform>\s*params\s*:\s*Params/;
 const struct = /struct Params\s*\{([^}]*)\}/;
 
@@ -29,11 +31,14 @@ const known = new Map<string, ShaderInterface>();
 export function shaderInterface(label: string, text: string): ShaderInterface {
   const before = known.get(text);
   if (before) return before;
-  const bindings = [...text.matchAll(storage)].map((m) => ({
-    name: m[3],
-    index: Number(m[1]),
-    writes: m[2] === 'read_write',
-  }));
+  const bindings: Binding[] = [
+    ...[...text.matchAll(storage)].map((m): Binding => ({
+      name: m[3],
+      index: Number(m[1]),
+      kind: m[2] === 'read' ? 'read' : 'write',
+    })),
+    ...[...text.matchAll(texture)].map((m): Binding => ({ name: m[2], index: Number(m[1]), kind: 'texture' })),
+  ].sort((a, b) => a.index - b.index);
   const at = uniform.exec(text);
   const body = struct.exec(text);
   if (!!at !== !!body)

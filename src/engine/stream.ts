@@ -2,7 +2,7 @@
  * A stream: commands on their way to the queue. Sessions encode into it; it submits in slices of bounded predicted time, so that no submit
  * holds the GPU for long and a run can be cancelled between slices.
  */
-import type { Device, DeviceBuffer } from './device.ts';
+import type { Device, DeviceBuffer, DeviceImage } from './device.ts';
 import { ArgumentError, throwIfAborted } from './errors.ts';
 
 /** Aim for a slice, milliseconds. */
@@ -69,6 +69,17 @@ export class Stream {
     this.endPass();
     this.encoder ??= this.device.gpu.createCommandEncoder({ label: this.name });
     this.encoder.copyBufferToBuffer(from.gpu, fromOffset, to.gpu, toOffset, bytes);
+  }
+
+  /** Copies `rows` rows of a buffer, `stride` bytes apart, into an image; ordered. */
+  copyToImage(from: DeviceBuffer, offset: number, stride: number, image: DeviceImage, rows: number): void {
+    this.endPass();
+    this.encoder ??= this.device.gpu.createCommandEncoder({ label: this.name });
+    this.encoder.copyBufferToTexture(
+      { buffer: from.gpu, offset, bytesPerRow: stride, rowsPerImage: rows },
+      { texture: image.texture },
+      [image.width, rows],
+    );
   }
 
   /** Sends what is encoded. Errors surface at the next `pacing` or `finish`. */

@@ -5,7 +5,7 @@
 import type { Device, DeviceBuffer } from './device.ts';
 import { type Dtype, bytesOf, f16ToNumber, numberToBf16, numberToF16 } from './dtype.ts';
 import { ArgumentError, FileError, GraphError, throwIfAborted } from './errors.ts';
-import type { WeightOperand } from './op.ts';
+import { COLUMN_BLOCK, type WeightOperand } from './op.ts';
 import { shapeText } from './extent.ts';
 
 /** Where weights come from: a checkpoint, or formula-made tensors. */
@@ -59,9 +59,10 @@ export class WeightStore {
         }
       });
       for (const o of wanted) {
-        const rowBytes = partBytes(o, 1);
-        // pieces of whole groups of four rows keep packed 16-bit elements on word boundaries
-        const step = Math.max(4, Math.floor(PIECE / Math.max(1, rowBytes) / 4) * 4);
+        const rowBytes = elementsOfRow(o) * bytesOf(o.dtype);
+        // pieces of whole groups of rows keep packed 16-bit elements on word boundaries, and blocks of columns whole
+        const grain = o.layout === 'columns' ? COLUMN_BLOCK : 4;
+        const step = Math.max(1, Math.floor(PIECE / Math.max(1, rowBytes) / grain)) * grain;
         for (const [p, part] of o.parts.entries())
           for (let start = 0; start < part.rows; start += step) {
             throwIfAborted(options.signal, 'load');
@@ -98,8 +99,13 @@ export class WeightStore {
   }
 }
 
+function elementsOfRow(o: WeightOperand): number {
+  return o.shape.slice(1).reduce((p, n) => p * n, 1);
+}
+
 function partBytes(o: WeightOperand, rows: number): number {
-  return rows * o.shape.slice(1).reduce((p, n) => p * n, 1) * bytesOf(o.dtype);
+  const whole = o.layout === 'columns' ? Math.ceil(rows / COLUMN_BLOCK) * COLUMN_BLOCK : rows;
+  return whole * elementsOfRow(o) * bytesOf(o.dtype);
 }
 
 function padded(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
@@ -117,6 +123,7 @@ export function toForm(o: WeightOperand, rows: number, stored: Uint8Array, dtype
       `${o.name} ${shapeText(o.shape)} must have ${elements * bytesOf(dtype)} bytes in ${rows} rows but has ${stored.byteLength}`,
     );
   const cast = dtype === o.dtype ? aligned(stored) : castTo(aligned(stored), dtype, o);
+  if (o.layout === 'columns') return toColumns(o, rows, cast);
   return o.layout === 'rows' ? cast : toOhwi(o, rows, cast);
 }
 
@@ -153,6 +160,24 @@ function castTo(bytes: Uint8Array<ArrayBuffer>, from: Dtype, o: WeightOperand): 
       );
   }
   return new Uint8Array(out.buffer);
+}
+
+/** (N, K) → (⌈N/32⌉, K, 32), 16-bit elements as (⌈N/32⌉, K/2, 32, 2); rows beyond N are zero. */
+function toColumns(o: WeightOperand, rows: number, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const depth = o.shape[1];
+  const per = 4 / bytesOf(o.dtype); // elements of K that share a word
+  const make = per === 2 ? Uint16Array : Uint32Array;
+  const from = new make(bytes.buffer, bytes.byteOffset, bytes.byteLength / make.BYTES_PER_ELEMENT);
+  const to = new make(Math.ceil(rows / COLUMN_BLOCK) * COLUMN_BLOCK * depth);
+  for (let r = 0; r < rows; r++) {
+    let at = (r - (r % COLUMN_BLOCK)) * depth + (r % COLUMN_BLOCK) * per;
+    let source = r * depth;
+    for (let k = 0; k < depth; k += per, at += per * COLUMN_BLOCK) {
+      to[at] = from[source++];
+      if (per === 2) to[at + 1] = from[source++];
+    }
+  }
+  return new Uint8Array(to.buffer as ArrayBuffer);
 }
 
 /** (Cout, Cin, kh, kw) → (Cout, kh, kw, Cin) */

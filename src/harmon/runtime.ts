@@ -32,7 +32,7 @@ export interface Runtime {
 /** Plans of graphs with the checkpoint's stored dtypes. */
 export function compileFor(runtime: Runtime, graph: Graph, keep: readonly string[] = []): Plan {
   return compile(graph, {
-    maxStorageBufferBindingSize: runtime.device.limits.maxStorageBufferBindingSize,
+    ...runtime.device.planLimits,
     weightDtype: (name) => runtime.source.dtype(name),
     keep,
   });

@@ -96,6 +96,14 @@ export const list: CaseList = {
     linearCase(9, 100, 64, { dtype: 'bf16', maxBinding: 8192, residual: true }),
     linearCase(1, 100, 64, { maxBinding: 8192 }),
     linearCase(2_100_000, 4, 4),
+    // the form that subgroups of eight lanes take: K in steps of 64, from 32 rows
+    linearCase(32, 32, 64, { dtype: 'bf16' }),
+    linearCase(33, 36, 128, { dtype: 'bf16', activation: 'gelu', residual: true, rowsExtent: true }),
+    linearCase(41, 576, 192, { bias: false, residual: true, rowsExtent: true }),
+    linearCase(257, 68, 320, { dtype: 'f16', activation: 'silu' }),
+    linearCase(300, 100, 64, { dtype: 'bf16', rowsExtent: true, residual: true }),
+    linearCase(40, 96, 512, { maxBinding: 90_000, residual: true }),
+    linearCase(40, 64, 64, { scale: 1e6, dtype: 'bf16' }),
     linearCase(320, 1536, 1536, { dtype: 'bf16', timed: true }),
   ],
 };

@@ -6,6 +6,9 @@ import { closeRealDevice, faultyDevice } from '../support/faulty_device.ts';
 
 afterAll(closeRealDevice);
 
+/** Sizes at which the layers read x as an image, where the device has subgroups of eight. */
+const [ROWS, K] = [40, 64];
+
 const values = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i));
 
 const scenario: Scenario<Float32Array> = {
@@ -15,20 +18,20 @@ const scenario: Scenario<Float32Array> = {
     const weights = new WeightStore(device);
     try {
       const graph = new Graph('two layers');
-      const x = graph.input('x', [3, 8]);
-      const h = silu(linear(x, graph.weight('a', [8, 8])));
-      graph.output('y', linear(h, graph.weight('b', [5, 8])));
-      const plan = compile(graph);
+      const x = graph.input('x', [ROWS, K]);
+      const h = silu(linear(x, graph.weight('a', [K, K])));
+      graph.output('y', linear(h, graph.weight('b', [8, K])));
+      const plan = compile(graph, device.planLimits);
       await weights.load(plan.weights, {
         dtype: () => 'f32',
         read: (_, start, count) =>
-          Promise.resolve(new Uint8Array(values(64).slice(start * 8, (start + count) * 8).buffer)),
-        readF32: () => Promise.resolve(values(64)),
+          Promise.resolve(new Uint8Array(values(K * K).slice(start * K, (start + count) * K).buffer)),
+        readF32: () => Promise.resolve(values(K * K)),
       });
       const session = await createSession(device, plan, { weights });
       const stream = device.stream('run');
       try {
-        stream.write(session.buffer('x'), values(24));
+        stream.write(session.buffer('x'), values(ROWS * K));
         await session.encode(stream);
         await stream.finish();
       } catch (error) {

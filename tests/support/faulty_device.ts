@@ -8,6 +8,7 @@ import type { Device, DeviceHost } from '../../src/engine/index.ts';
 /** The calls of WebGPU that report failure. */
 export const CALLS = [
   'createBuffer',
+  'createTexture',
   'createComputePipelineAsync',
   'mapAsync',
   'submit',
@@ -67,7 +68,7 @@ export class FaultyDevice implements DeviceHost {
   waiting = 0;
   /** Whether the device is lost. */
   lost = false;
-  private readonly live = new Map<GPUBuffer, number>();
+  private readonly live = new Map<GPUBuffer | GPUTexture, number>();
   private readonly scopes: Scope[] = [];
   private readonly gpu: GPUDevice;
   private announceLoss: (info: GPUDeviceLostInfo) => void = () => undefined;
@@ -127,6 +128,7 @@ export class FaultyDevice implements DeviceHost {
     const device = {
       limits: gpu.limits,
       features: gpu.features,
+      adapterInfo: gpu.adapterInfo,
       lost: new Promise<GPUDeviceLostInfo>((resolve) => (this.announceLoss = resolve)),
       onuncapturederror: null,
       queue,
@@ -136,6 +138,7 @@ export class FaultyDevice implements DeviceHost {
       },
       popErrorScope: () => this.popErrorScope(),
       createBuffer: (descriptor: GPUBufferDescriptor) => this.createBuffer(descriptor),
+      createTexture: (descriptor: GPUTextureDescriptor) => this.createTexture(descriptor),
       createComputePipelineAsync: (descriptor: GPUComputePipelineDescriptor) =>
         this.createComputePipelineAsync(descriptor),
       createShaderModule: gpu.createShaderModule.bind(gpu),
@@ -216,6 +219,19 @@ export class FaultyDevice implements DeviceHost {
       destroy.call(buffer);
     };
     return buffer;
+  }
+
+  private createTexture(descriptor: GPUTextureDescriptor): GPUTexture {
+    const refused = this.fails('createTexture');
+    const texture = this.gpu.createTexture(descriptor);
+    if (refused) this.raise('out-of-memory', new GPUOutOfMemoryError('injected: out of memory'));
+    this.live.set(texture, texture.width * texture.height * 16);
+    const { destroy } = texture;
+    texture.destroy = () => {
+      this.live.delete(texture);
+      destroy.call(texture);
+    };
+    return texture;
   }
 
   /** A buffer as WebGPU returns it where there was no memory: every use of it is a validation error. */

@@ -36,7 +36,8 @@ export async function runCase(device: Device, test: OpCase): Promise<CaseResult>
   const outputs = test.build(tensors, graph);
   for (const [name, x] of Object.entries(outputs)) graph.output(name, x);
   const dtypeOf = (name: string): Dtype => test.tensors[name].dtype ?? 'f32';
-  const plan = compile(graph, { weightDtype: dtypeOf, maxStorageBufferBindingSize: test.maxBinding });
+  const { maxBinding: maxStorageBufferBindingSize = device.limits.maxStorageBufferBindingSize } = test;
+  const plan = compile(graph, { ...device.planLimits, weightDtype: dtypeOf, maxStorageBufferBindingSize });
   const weights = new WeightStore(device);
   let session: Session | undefined;
   try {

@@ -54,7 +54,7 @@ function bound(build: (b: Build) => Tensor): Record<string, string> {
   return Object.fromEntries(
     Object.entries(plan.dispatches[0].bind).map(([name, operand]) => [
       name,
-      'tensor' in operand ? operand.tensor.name : operand.weight.name,
+      'tensor' in operand ? operand.tensor.name : 'weight' in operand ? operand.weight.name : operand.image.name,
     ]),
   );
 }

@@ -1,59 +1,35 @@
 /** linear(x, weight, bias?): x·Wᵀ + bias, with activation and residual taken over by fusion. x (…, K), weight (N, K), bias (N). */
 import type { Activation } from '../../../shaders/activation.ts';
+import type { Storage } from '../../../shaders/common.ts';
 import { type LinearOptions, linearShader, linearTile } from '../../../shaders/linear.ts';
 import { linearMatvecShader, matvecOutputs } from '../../../shaders/linear_matvec.ts';
+import {
+  linearSubgroupShader,
+  subgroupColumns,
+  subgroupDepth,
+  subgroupLanes,
+} from '../../../shaders/linear_subgroup.ts';
 import { GraphError } from '../errors.ts';
-import { ceilDiv, mul, sameDim } from '../extent.ts';
+import { ceilDiv, divisible, maximum, mul, sameDim } from '../extent.ts';
 import type { Node } from '../graph.ts';
-import { type Op, call, checkShape } from '../op.ts';
+import { type Dispatch, type Lowering, type Op, type Operand, call, checkShape } from '../op.ts';
 import { type Tensor, isAligned, isContiguous, placement, rows, width } from '../tensor.ts';
 
 interface LinearAttrs {
   readonly activation: Activation;
 }
 
+/** Rows from which copying x into an image pays. */
+const SUBGROUP_ROWS = 32;
+
 const linearOp: Op<LinearAttrs> = {
   name: 'linear',
   flops: ({ inputs, output }) => mul(2, rows(output), width(output), width(inputs.x)),
-  lower({ inputs, attrs, output }, context) {
-    const { x, residual } = inputs;
-    const weight = context.weight(inputs.weight, { split: true });
-    const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
-    const [depth, columns] = [width(x), width(output)];
-    const options: LinearOptions = {
-      weight: weight.dtype as LinearOptions['weight'],
-      bias: !!bias,
-      residual: !!residual,
-      activation: attrs.activation,
-      vectorK: isAligned(x, 4),
-      vectorN: columns % 4 === 0,
-    };
-    const { offset, stride } = placement(x);
-    // one row known when compiling: the form that reads the weights fastest; the sum's order must not depend on how many rows a run has
-    const single = rows(x) === 1;
-    return weight.parts.map((part, i) => ({
-      label: single ? 'linear_matvec' : 'linear',
-      shader: single ? linearMatvecShader(options) : linearShader(options),
-      bind: {
-        weight: { weight, part: i },
-        x: { tensor: x },
-        ...(bias && { bias: { weight: bias, part: 0 } }),
-        ...(residual && { residual: { tensor: residual } }),
-        y: { tensor: output },
-      },
-      params: {
-        rows: rows(x),
-        depth,
-        columns: part.rows,
-        x_offset: offset,
-        x_stride: stride,
-        y_offset: part.start,
-        y_stride: columns,
-      },
-      groups: single
-        ? ceilDiv(part.rows, matvecOutputs)
-        : mul(ceilDiv(rows(x), linearTile), ceilDiv(part.rows, linearTile)),
-    }));
+  lower(node, context) {
+    const { x } = node.inputs;
+    // one row known when compiling: the form that reads the weights fastest; for all others the sum's order is one, whatever their rows
+    if (rows(x) === 1) return lowerPlain(node, context, 'linear_matvec');
+    return subgroupsFit(node, context) ? lowerSubgroup(node, context) : lowerPlain(node, context, 'linear');
   },
   absorb(node, next) {
     const { name } = next.op;
@@ -67,6 +43,91 @@ const linearOp: Op<LinearAttrs> = {
     return undefined;
   },
 };
+
+function lowerPlain(
+  { inputs, attrs, output }: Node<LinearAttrs>,
+  context: Lowering,
+  label: 'linear' | 'linear_matvec',
+): Dispatch[] {
+  const { x, residual } = inputs;
+  const weight = context.weight(inputs.weight, { split: true });
+  const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
+  const columns = width(output);
+  const options: LinearOptions = {
+    weight: weight.dtype as Storage,
+    bias: !!bias,
+    residual: !!residual,
+    activation: attrs.activation,
+    vectorK: isAligned(x, 4),
+    vectorN: columns % 4 === 0,
+  };
+  const single = label === 'linear_matvec';
+  const { offset, stride } = placement(x);
+  return weight.parts.map((part, i) => ({
+    label,
+    shader: single ? linearMatvecShader(options) : linearShader(options),
+    bind: {
+      weight: { weight, part: i },
+      x: { tensor: x },
+      ...(bias && { bias: { weight: bias, part: 0 } }),
+      ...(residual && { residual: { tensor: residual } }),
+      y: { tensor: output },
+    },
+    params: {
+      rows: rows(x),
+      depth: width(x),
+      columns: part.rows,
+      x_offset: offset,
+      x_stride: stride,
+      y_offset: part.start,
+      y_stride: columns,
+    },
+    groups: single
+      ? ceilDiv(part.rows, matvecOutputs)
+      : mul(ceilDiv(rows(x), linearTile), ceilDiv(part.rows, linearTile)),
+  }));
+}
+
+/** Whether subgroups have the size that the kernel is written for, and x can be copied into an image. */
+function subgroupsFit({ inputs: { x }, output }: Node<LinearAttrs>, { subgroupSize, limits }: Lowering): boolean {
+  const { offset, stride } = placement(x);
+  const height = maximum(rows(x));
+  const copies = width(x) % subgroupDepth === 0 && divisible(offset, 4) && divisible(stride, subgroupDepth);
+  const fits = height >= SUBGROUP_ROWS && Math.max(height, width(x) / 4) <= limits.maxTextureDimension2D;
+  return subgroupSize === subgroupLanes && copies && fits && width(output) % 4 === 0;
+}
+
+function lowerSubgroup({ inputs, attrs, output }: Node<LinearAttrs>, context: Lowering): Dispatch[] {
+  const { x, residual } = inputs;
+  const weight = context.weight(inputs.weight, { layout: 'columns', split: true });
+  const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
+  const columns = width(output);
+  const tile = maximum(rows(x)) > 256 ? 16 : 8;
+  return weight.parts.map((part, i) => {
+    const own: Operand = { weight, part: i };
+    return {
+      label: 'linear_subgroup',
+      shader: linearSubgroupShader({ weight: weight.dtype as Storage, activation: attrs.activation, rows: tile }),
+      bind: {
+        weight: own,
+        x: { image: x },
+        bias: bias ? { weight: bias, part: 0 } : own,
+        residual: residual ? { tensor: residual } : own,
+        y: { tensor: output },
+      },
+      params: {
+        rows: rows(x),
+        depth: width(x),
+        columns: part.rows,
+        y_offset: part.start,
+        y_stride: columns,
+        has_bias: bias ? 1 : 0,
+        has_residual: residual ? 1 : 0,
+      },
+      groups: mul(ceilDiv(rows(x), tile), ceilDiv(part.rows, subgroupColumns)),
+    };
+  });
+}
 
 function sameRows(residual: Tensor, node: Node<LinearAttrs>): boolean {
   return (

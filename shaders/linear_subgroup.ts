@@ -1,0 +1,97 @@
+/**
+ * linear for subgroups of eight lanes: y = activate(x·Wᵀ + bias) + residual.   x (M, K) as an image, W (N, K) in blocks of columns, y (M, N).
+ *
+ * One subgroup, which is the whole workgroup, computes R rows × 32 columns; each lane owns four neighbouring columns. 32 values of a row lie
+ * across the lanes after one textureLoad; a shuffle hands each to all. Sums run over K in order, as in `linear`, so both give the same bits.
+ * The epilogue is a loop with one store in the text: every static access costs compile time.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
+import { type Activation, declareActivation } from './activation.ts';
+import { type Storage, unroll } from './common.ts';
+
+export interface LinearSubgroupOptions {
+  readonly weight: Storage;
+  readonly activation: Activation;
+  /** Rows of a workgroup. */
+  readonly rows: number;
+}
+
+export const subgroupLanes = 8;
+export const subgroupColumns = 32;
+/** K must be a multiple: rows of the image are copied from buffers in steps of 256 bytes, and a lane holds a vec4 of each 32 values. */
+export const subgroupDepth = 64;
+
+/** Weights of K 4j … 4j + 3 for this lane's columns, in w0 … w3. */
+const weights: Record<Storage, string> = {
+  f32: `let w0 = weight[at]; let w1 = weight[at + 8u]; let w2 = weight[at + 16u]; let w3 = weight[at + 24u];
+      at += 32u;`,
+  bf16: `let a = weight[at]; let b = weight[at + 8u];
+      let w0 = bitcast<vec4f>(a << vec4u(16u)); let w1 = bitcast<vec4f>(a & vec4u(0xffff0000u));
+      let w2 = bitcast<vec4f>(b << vec4u(16u)); let w3 = bitcast<vec4f>(b & vec4u(0xffff0000u));
+      at += 16u;`,
+  f16: `let a = weight[at]; let b = weight[at + 8u];
+      let a0 = unpack2x16float(a.x); let a1 = unpack2x16float(a.y); let a2 = unpack2x16float(a.z); let a3 = unpack2x16float(a.w);
+      let b0 = unpack2x16float(b.x); let b1 = unpack2x16float(b.y); let b2 = unpack2x16float(b.z); let b3 = unpack2x16float(b.w);
+      let w0 = vec4f(a0.x, a1.x, a2.x, a3.x); let w1 = vec4f(a0.y, a1.y, a2.y, a3.y);
+      let w2 = vec4f(b0.x, b1.x, b2.x, b3.x); let w3 = vec4f(b0.y, b1.y, b2.y, b3.y);
+      at += 16u;`,
+};
+
+export function linearSubgroupShader(o: LinearSubgroupOptions): string {
+  return wgsl`
+enable subgroups;
+struct Params {
+  rows: u32,
+  depth: u32,        // K
+  columns: u32,      // N of this weight part
+  y_offset: u32,     // first column of this part in y
+  y_stride: u32,     // N of the whole
+  has_bias: u32,
+  has_residual: u32,
+}
+@group(0) @binding(0) var<storage, read> weight: array<${o.weight === 'f32' ? 'vec4f' : 'vec4u'}>;
+@group(0) @binding(1) var x: texture_2d<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>;       // something else where there is none
+@group(0) @binding(3) var<storage, read> residual: array<vec4f>;   // likewise
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<uniform> params: Params;
+${declareActivation(o.activation)}
+@compute @workgroup_size(${subgroupLanes})
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let tiles = (params.rows + ${o.rows - 1}u) / ${o.rows}u;
+  let index = group.y * count.x + group.x;
+  let row = (index % tiles) * ${o.rows}u;
+  let block = index / tiles;
+  if (block * ${subgroupColumns}u >= params.columns) { return; }
+  var at = block * params.depth * ${o.weight === 'f32' ? 8 : 4}u + lane;
+  ${unroll(o.rows, (r) => `var sum${r} = vec4f();`)}
+  for (var k = 0u; k < params.depth; k += 32u) {
+    ${unroll(o.rows, (r) => `let x${r} = textureLoad(x, vec2u(k / 4u + lane, row + ${r}u), 0);`)}
+    for (var j = 0u; j < 8u; j++) {
+      ${weights[o.weight]}
+      ${unroll(o.rows, (r) => unroll(4, (i) => `sum${r} = fma(vec4f(subgroupShuffle(x${r}[${i}], j)), w${i}, sum${r});`))}
+    }
+  }
+  let column = block * ${subgroupColumns}u + lane * 4u;
+  if (column >= params.columns) { return; }
+  for (var r = 0u; r < min(${o.rows}u, params.rows - row); r++) {
+    var value = sum0;
+    switch r {
+      ${unroll(o.rows - 1, (i) => `case ${i + 1}u: { value = sum${i + 1}; }`)}
+      default: {}
+    }
+    let to = ((row + r) * params.y_stride + params.y_offset + column) / 4u;
+    if (params.has_bias == 1u) { value += bias[(params.y_offset + column) / 4u]; }
+    #if ${o.activation !== 'none'}
+    value = activate(value);
+    #endif
+    if (params.has_residual == 1u) { value += residual[to]; }
+    y[to] = value;
+  }
+}
+`;
+}
