@@ -14,8 +14,6 @@ import { entry, groupIndex, unroll } from './common.ts';
 export interface AttentionOptions {
   /** D */
   readonly depth: number;
-  /** Rows start at past[b]; otherwise at 0. */
-  readonly past: boolean;
   /** D and the placements of q, k, v allow reading in vec4s. */
   readonly vector: boolean;
 }
@@ -30,7 +28,7 @@ export function attentionSplits(depth: number): number {
   return Math.ceil(depth / COLUMNS);
 }
 
-export function attentionShader({ depth, past, vector }: AttentionOptions): string {
+export function attentionShader({ depth, vector }: AttentionOptions): string {
   const type = vector ? 'vec4f' : 'f32';
   const parts = vector ? ['x', 'y', 'z', 'w'] : [''];
   const per = parts.length;
@@ -49,6 +47,7 @@ struct Params {
   kv_heads: u32,
   sharing: u32,    // query heads of a kv head
   units: u32,      // D/4, or D: a loop that compilers cannot count is not unrolled, which keeps compiling short
+  has_past: u32,   // 1: rows start at past[b], 0: at 0, and something else is bound
   causal: u32,     // 1: row t sees keys up to its own, 0: all rows see the same keys
   q_offset: u32,   // elements
   q_stride: u32,
@@ -60,11 +59,9 @@ struct Params {
 @group(0) @binding(0) var<storage, read> q: array<${type}>;
 @group(0) @binding(1) var<storage, read> k: array<${type}>;
 @group(0) @binding(2) var<storage, read> v: array<${type}>;
-#if ${past}
 @group(0) @binding(3) var<storage, read> past: array<u32>;
-#endif
-@group(0) @binding(${past ? 4 : 3}) var<storage, read_write> y: array<${type}>;
-@group(0) @binding(${past ? 5 : 4}) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read_write> y: array<${type}>;
+@group(0) @binding(5) var<uniform> params: Params;
 const scaling = ${Math.LOG2E / Math.sqrt(depth)};   // of scores, for powers of 2
 const unseen = vec4f(-1e38);
 var<workgroup> gathered: array<vec4f, 64>;          // one value a lane, on its way to the others of its rows
@@ -83,11 +80,7 @@ ${entry(64)} {
   let head = (index / tiles) % params.kv_heads;
   let batch = index / (tiles * params.kv_heads);
   #endif
-  #if ${past}
-  let before = past[batch];
-  #else
-  let before = 0u;
-  #endif
+  let before = select(0u, past[batch], params.has_past == 1u);
   let column = lane % 8u;
   let row_lane = lane / 8u;
   let first = row_lane * 8u;

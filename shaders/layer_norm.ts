@@ -8,8 +8,6 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { entry, groupIndex, unroll } from './common.ts';
 
 export interface LayerNormOptions {
-  readonly affine: boolean;
-  readonly modulated: boolean;
   readonly vector: boolean;
 }
 
@@ -20,33 +18,27 @@ export function layerNormShader(o: LayerNormOptions): string {
   const per = o.vector ? 4 : 1;
   const sum = o.vector ? 'dot(v, vec4f(1.0))' : 'v';
   const square = o.vector ? 'dot(d, d)' : 'd * d';
-  const after = 1 + (o.affine ? 2 : 0);
-  const y = after + (o.modulated ? 2 : 0);
   return wgsl`
 struct Params {
   rows: u32,
   width: u32,
   eps: f32,
+  affine: u32,      // 1: weight and bias, 0: none, and something else is bound
+  modulated: u32,   // likewise for shift and scale
   x_offset: u32,
   x_stride: u32,
-  #if ${o.modulated}
   shift_offset: u32,
   shift_stride: u32,
   scale_offset: u32,
   scale_stride: u32,
-  #endif
 }
 @group(0) @binding(0) var<storage, read> x: array<${type}>;
-#if ${o.affine}
 @group(0) @binding(1) var<storage, read> weight: array<${type}>;
 @group(0) @binding(2) var<storage, read> bias: array<${type}>;
-#endif
-#if ${o.modulated}
-@group(0) @binding(${after}) var<storage, read> shift: array<${type}>;
-@group(0) @binding(${after + 1}) var<storage, read> scale: array<${type}>;
-#endif
-@group(0) @binding(${y}) var<storage, read_write> y: array<${type}>;
-@group(0) @binding(${y + 1}) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read> shift: array<${type}>;
+@group(0) @binding(4) var<storage, read> scale: array<${type}>;
+@group(0) @binding(5) var<storage, read_write> y: array<${type}>;
+@group(0) @binding(6) var<uniform> params: Params;
 var<workgroup> sums: array<f32, 64>;
 var<workgroup> squares: array<f32, 64>;
 ${entry(64)} {
@@ -69,12 +61,11 @@ ${entry(64)} {
   if (row >= params.rows) { return; }
   for (var i = lane & 7u; i < width; i += 8u) {
     var v = (x[start + i] - mean) * scaling;
-    #if ${o.affine}
-    v = fma(v, weight[i], bias[i]);
-    #endif
-    #if ${o.modulated}
-    v = fma(v, 1.0 + scale[(params.scale_offset + row * params.scale_stride) / ${per}u + i], shift[(params.shift_offset + row * params.shift_stride) / ${per}u + i]);
-    #endif
+    if (params.affine == 1u) { v = fma(v, weight[i], bias[i]); }
+    if (params.modulated == 1u) {
+      let by = 1.0 + scale[(params.scale_offset + row * params.scale_stride) / ${per}u + i];
+      v = fma(v, by, shift[(params.shift_offset + row * params.shift_stride) / ${per}u + i]);
+    }
     y[row * width + i] = v;
   }
 }

@@ -27,7 +27,6 @@ const attentionOp: Op<Attrs> = {
     const pairs = mul(q.shape[1], sharing);
     const options: AttentionOptions = {
       depth,
-      past: !!past,
       vector: depth % 4 === 0 && [q, k, v].every((x) => isAligned(x, 4)),
     };
     const [at, atKeys, atValues] = [placement(q), placement(k), placement(v)];
@@ -39,7 +38,7 @@ const attentionOp: Op<Attrs> = {
           q: { tensor: q },
           k: { tensor: k },
           v: { tensor: v },
-          ...(past && { past: { tensor: past } }),
+          past: { tensor: past ?? q },
           y: { tensor: output },
         },
         params: {
@@ -48,6 +47,7 @@ const attentionOp: Op<Attrs> = {
           kv_heads: kvHeads,
           sharing,
           units: options.vector ? depth / 4 : depth,
+          has_past: past ? 1 : 0,
           causal: Number(causal),
           q_offset: at.offset,
           q_stride: at.stride,

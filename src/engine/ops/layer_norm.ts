@@ -2,33 +2,37 @@
 import { layerNormShader, normRows } from '../../../shaders/layer_norm.ts';
 import { GraphError } from '../errors.ts';
 import { type Dim, ceilDiv, mul } from '../extent.ts';
-import { type Op, call, checkShape } from '../op.ts';
+import { type Op, type Operand, call, checkShape } from '../op.ts';
 import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
 
 const layerNormOp: Op<{ eps: number }> = {
   name: 'layer_norm',
   flops: ({ output }) => mul(8, ...output.shape),
   lower({ inputs, attrs, output }, context) {
-    const { x, shift, scale } = inputs;
-    const affine = inputs.weight && {
-      weight: { weight: context.weight(inputs.weight, { dtype: 'f32' }), part: 0 },
-      bias: { weight: context.weight(inputs.bias, { dtype: 'f32' }), part: 0 },
+    const { x, weight, bias, shift = x, scale = x } = inputs;
+    const vector = (tensor: Tensor): Operand => ({ weight: context.weight(tensor, { dtype: 'f32' }), part: 0 });
+    const own: Operand = { tensor: x };
+    const params: Record<string, Dim> = {
+      rows: rows(x),
+      width: width(x),
+      eps: attrs.eps,
+      affine: weight ? 1 : 0,
+      modulated: inputs.shift ? 1 : 0,
     };
-    const params: Record<string, Dim> = { rows: rows(x), width: width(x), eps: attrs.eps };
     for (const [name, tensor] of Object.entries({ x, shift, scale })) {
-      if (!tensor) continue;
       const { offset, stride } = placement(tensor);
       Object.assign(params, { [`${name}_offset`]: offset, [`${name}_stride`]: stride });
     }
-    const vector = [x, shift, scale].every((t) => !t || isAligned(t, 4));
     return [
       {
         label: 'layer_norm',
-        shader: layerNormShader({ affine: !!affine, modulated: !!shift, vector }),
+        shader: layerNormShader({ vector: [x, shift, scale].every((t) => isAligned(t, 4)) }),
         bind: {
-          x: { tensor: x },
-          ...affine,
-          ...(shift && { shift: { tensor: shift }, scale: { tensor: scale } }),
+          x: own,
+          weight: weight ? vector(weight) : own,
+          bias: bias ? vector(bias) : own,
+          shift: { tensor: shift },
+          scale: { tensor: scale },
           y: { tensor: output },
         },
         params,
