@@ -159,6 +159,12 @@ export function marHeadDims(config: HarmonConfig): { encoder: number; decoder: n
   return { encoder: config.mar.width / config.mar.encoderHeads, decoder: config.mar.width / config.mar.decoderHeads };
 }
 
+/** Levels of the VAE: the graphs are for latents of 16 × 16 pixels. */
+const LEVELS = 5;
+
+/** What an epsilon of a norm may be: below, f32 loses it; above, it outweighs what it guards. */
+const EPS = [1e-12, 0.1] as const;
+
 /**
  * Reads the parsed JSON of a model folder's config.json. `file` names it in errors.
  * @throws FileError for a missing section, a number out of range, or sizes that contradict each other.
@@ -180,8 +186,8 @@ export function parseConfig(json: unknown, file = 'config.json'): HarmonConfig {
       kvHeads: llm.count('num_key_value_heads', 256),
       headDim: llm.count('head_dim', 512),
       vocabSize: llm.count('vocab_size', 1 << 20),
-      ropeTheta: llm.positive('rope_theta'),
-      rmsNormEps: llm.positive('rms_norm_eps'),
+      ropeTheta: llm.real('rope_theta', 1, 1e12),
+      rmsNormEps: llm.real('rms_norm_eps', ...EPS),
       tiedEmbeddings: llm.flag('tie_word_embeddings'),
       maxPositions: llm.count('max_position_embeddings', 1 << 24, 32768),
     },
@@ -205,16 +211,16 @@ export function parseConfig(json: unknown, file = 'config.json'): HarmonConfig {
     },
     vae: {
       baseChannels: vae.count('ch', 4096),
-      channelMultipliers: vae.counts('ch_mult', 64),
+      channelMultipliers: vae.counts('ch_mult', LEVELS, 64),
       resBlocks: vae.count('num_res_blocks', 64),
       latentChannels: vae.count('z_channels', 256),
       groups: vae.count('groups', 4096),
-      groupNormEps: vae.positive('eps'),
-      latentScale: root.positive('vae_scale'),
+      groupNormEps: vae.real('eps', ...EPS),
+      latentScale: root.real('vae_scale', 1e-4, 1e4),
     },
     endToken: tokenizer.text('eos'),
     padToken: tokenizer.text('pad'),
-    repetitionPenalty: root.positive('repetition_penalty'),
+    repetitionPenalty: root.real('repetition_penalty', 0.1, 10),
     unconditionalPrompt: root.text('unconditional_prompt'),
     question: root.text('question'),
   };
@@ -253,9 +259,9 @@ interface Section {
   section(key: string): Section;
   text(key: string): string;
   flag(key: string): boolean;
-  positive(key: string): number;
+  real(key: string, least: number, most: number): number;
   count(key: string, most: number, otherwise?: number): number;
-  counts(key: string, most: number): readonly number[];
+  counts(key: string, length: number, most: number): readonly number[];
 }
 
 /** Typed reads of one JSON object; every refusal names the file, the key, what must be there and what was. */
@@ -282,11 +288,11 @@ function section(json: unknown, file: string, path: string): Section {
       const value = at(key);
       return typeof value === 'boolean' ? value : refuse(key, 'true or false', value);
     },
-    positive(key) {
+    real(key, least, most) {
       const value = at(key);
-      return typeof value === 'number' && value > 0 && Number.isFinite(value)
+      return typeof value === 'number' && value >= least && value <= most
         ? value
-        : refuse(key, 'a positive number', value);
+        : refuse(key, `a number from ${least} to ${most}`, value);
     },
     count(key, most, otherwise) {
       const value = at(key) ?? otherwise;
@@ -294,11 +300,11 @@ function section(json: unknown, file: string, path: string): Section {
       const number = typeof value === 'string' && /^[0-9]{1,9}$/.test(value) ? Number(value) : value;
       return whole(number, most) ? number : refuse(key, `a whole number from 1 to ${most}`, value);
     },
-    counts(key, most) {
+    counts(key, length, most) {
       const value = at(key);
-      return Array.isArray(value) && value.length >= 1 && value.length <= 16 && value.every((x) => whole(x, most))
+      return Array.isArray(value) && value.length === length && value.every((x) => whole(x, most))
         ? (value as number[])
-        : refuse(key, `a list of 1 to 16 whole numbers from 1 to ${most}`, value);
+        : refuse(key, `a list of ${length} whole numbers from 1 to ${most}`, value);
     },
   };
 }

@@ -11,9 +11,25 @@ export interface Picture {
   readonly data: Uint8Array;
 }
 
-/** What image-to-text sees: padded to a square, resized to `size` × `size`. */
+/** Longest side of a picture. */
+const MAX_SIDE = 65535;
+
+/** The grey around a picture that is no square. */
+const GREY = 127;
+
+/**
+ * What image-to-text sees: `resize` of `padToSquare`, bit for bit. The square is never made, so memory grows with the picture and not with the
+ * square of its longer side. @throws ArgumentError for a side beyond 65535.
+ */
 export function prepare(picture: Picture, size: number): Picture {
-  return resize(padToSquare(picture), size, size);
+  const { width, height } = checked(picture);
+  const side = Math.max(width, height);
+  if (width === height || side === size) return resize(padToSquare(picture), size, size);
+  checkSide(size);
+  const taps = bicubicTaps(side, size);
+  const across = resizeRows(picture, inside(taps, before(side, width), width));
+  const grey = resizeRows({ width: 1, height: 1, data: new Uint8Array(3) }, inside(taps, side, 1));
+  return resizeColumns(across, inside(taps, before(side, height), height), grey.data);
 }
 
 /** Centres a picture on a square of its longer side, grey (127) around it. A square is returned as it is. */
@@ -21,13 +37,16 @@ export function padToSquare(picture: Picture): Picture {
   const { width, height, data } = checked(picture);
   if (width === height) return picture;
   const side = Math.max(width, height);
-  const left = Math.floor((side - width) / 2);
-  const top = Math.floor((side - height) / 2);
-  const out = new Uint8Array(side * side * 3).fill(127);
+  const left = before(side, width);
+  const top = before(side, height);
+  const out = new Uint8Array(side * side * 3).fill(GREY);
   for (let y = 0; y < height; y++)
     out.set(data.subarray(y * width * 3, (y + 1) * width * 3), ((top + y) * side + left) * 3);
   return { width: side, height: side, data: out };
 }
+
+/** Grey pixels left of, or above, a picture on its square. */
+const before = (side: number, length: number): number => Math.floor((side - length) / 2);
 
 /**
  * Pillow's `resize` with its default filter: bicubic with the kernel widened when shrinking, horizontal pass first, its
@@ -35,17 +54,28 @@ export function padToSquare(picture: Picture): Picture {
  */
 export function resize(picture: Picture, width: number, height: number): Picture {
   checked(picture);
-  for (const side of [width, height])
-    if (!(Number.isInteger(side) && side >= 1 && side <= 65536))
-      throw new ArgumentError(`[resize] a side must be a whole number from 1 to 65536 but is ${side}`);
-  const across = width === picture.width ? picture : resizeRows(picture, width);
-  return height === across.height ? across : resizeColumns(across, height);
+  checkSide(width);
+  checkSide(height);
+  const across = width === picture.width ? picture : resizeRows(picture, bicubicTaps(picture.width, width));
+  return height === across.height ? across : resizeColumns(across, bicubicTaps(across.height, height));
+}
+
+function checkSide(side: number): void {
+  if (!(Number.isInteger(side) && side >= 1 && side <= MAX_SIDE))
+    throw new ArgumentError(`[resize] a side must be a whole number from 1 to ${MAX_SIDE} but is ${side}`);
 }
 
 const PRECISION_BITS = 22;
 
-/** For each output position: the first input position, and the integer weights of the inputs from there on. */
-function bicubicTaps(input: number, output: number): { first: number; weights: Int32Array }[] {
+/** For one output position: the first input position, the integer weights of the inputs from there on, and the sum of those on the grey. */
+interface Taps {
+  readonly first: number;
+  readonly weights: Int32Array;
+  readonly grey: number;
+}
+
+/** For each of `output` positions, its taps on `input` positions, none of them grey. */
+function bicubicTaps(input: number, output: number): Taps[] {
   const scale = input / output;
   const filterScale = Math.max(scale, 1);
   const support = 2 * filterScale;
@@ -60,7 +90,21 @@ function bicubicTaps(input: number, output: number): { first: number; weights: I
       const scaled = (w / sum) * 2 ** PRECISION_BITS;
       return Math.trunc(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
     });
-    return { first, weights };
+    return { first, weights, grey: 0 };
+  });
+}
+
+/** Taps on a whole side to taps on the `length` positions from `start` on that are picture; the rest are grey. Sums stay exact. */
+function inside(taps: readonly Taps[], start: number, length: number): Taps[] {
+  return taps.map(({ first, weights }) => {
+    const from = Math.min(Math.max(start - first, 0), weights.length);
+    const to = Math.max(Math.min(start + length - first, weights.length), from);
+    const sum = (part: Int32Array) => part.reduce((a, b) => a + b, 0);
+    return {
+      first: Math.max(first - start, 0),
+      weights: weights.subarray(from, to),
+      grey: sum(weights.subarray(0, from)) + sum(weights.subarray(to)),
+    };
   });
 }
 
@@ -72,12 +116,13 @@ function cubic(at: number): number {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-function resizeRows({ width, height, data }: Picture, target: number): Picture {
-  const taps = bicubicTaps(width, target);
-  const out = new Uint8Array(target * height * 3);
+function resizeRows({ width, height, data }: Picture, taps: readonly Taps[]): Picture {
+  const out = new Uint8Array(taps.length * height * 3);
   for (let y = 0, o = 0; y < height; y++)
-    for (const { first, weights } of taps) {
-      let [r, g, b] = [HALF, HALF, HALF];
+    for (const { first, weights, grey } of taps) {
+      let r = HALF + grey * GREY;
+      let g = r;
+      let b = r;
       for (let k = 0, p = (y * width + first) * 3; k < weights.length; k++, p += 3) {
         r += data[p] * weights[k];
         g += data[p + 1] * weights[k];
@@ -87,22 +132,23 @@ function resizeRows({ width, height, data }: Picture, target: number): Picture {
       out[o++] = toByte(g);
       out[o++] = toByte(b);
     }
-  return { width: target, height, data: out };
+  return { width: taps.length, height, data: out };
 }
 
-function resizeColumns({ width, height, data }: Picture, target: number): Picture {
+/** `greyRow` is what a row outside the picture has become. */
+function resizeColumns({ width, data }: Picture, taps: readonly Taps[], greyRow?: Uint8Array): Picture {
   const row = width * 3;
-  const out = new Uint8Array(row * target);
+  const out = new Uint8Array(row * taps.length);
   const sums = new Float64Array(row);
-  bicubicTaps(height, target).forEach(({ first, weights }, y) => {
-    sums.fill(HALF);
+  taps.forEach(({ first, weights, grey }, y) => {
+    for (let x = 0; x < row; x++) sums[x] = HALF + (greyRow ? grey * greyRow[x] : 0);
     weights.forEach((weight, k) => {
       const from = (first + k) * row;
       for (let x = 0; x < row; x++) sums[x] += data[from + x] * weight;
     });
     for (let x = 0; x < row; x++) out[y * row + x] = toByte(sums[x]);
   });
-  return { width, height: target, data: out };
+  return { width, height: taps.length, data: out };
 }
 
 const HALF = 2 ** (PRECISION_BITS - 1);
@@ -146,6 +192,10 @@ export function tile(pictures: readonly Picture[], columns: number): Picture {
 function checked(picture: Picture): Picture {
   const { width, height, data } = picture;
   const whole = Number.isInteger(width) && Number.isInteger(height) && width >= 1 && height >= 1;
+  if (whole && Math.max(width, height) > MAX_SIDE)
+    throw new ArgumentError(
+      `[picture] sides must be at most ${MAX_SIDE} pixels but are ${width}×${height}: make it smaller`,
+    );
   if (!whole || data.length !== width * height * 3)
     throw new ArgumentError(
       `[picture] must have positive whole sides and ${width}×${height}×3 bytes but has ${data.length}`,

@@ -25,6 +25,53 @@ describe('prepare', () => {
   });
 });
 
+describe('prepare, without the square', () => {
+  const noise = (width: number, height: number) =>
+    picture(width, height, (x, y, c) => Math.imul(x * 2654435 + y * 40503 + c * 977, 2246822519) >>> 24);
+
+  it.each([
+    [1, 7],
+    [7, 1],
+    [2, 3],
+    [40, 39],
+    [39, 40],
+    [1, 300],
+    [300, 1],
+    [61, 200],
+    [200, 62],
+    [16, 5],
+    [5, 16],
+  ])('has the bits of padToSquare and resize on %i×%i', (width, height) => {
+    const original = noise(width, height);
+    for (const size of [1, 2, 16, 33, 64, 200]) {
+      const [ours, square] = [prepare(original, size), resize(padToSquare(original), size, size)];
+      expect([ours.width, ours.height]).toEqual([size, size]);
+      expect(Buffer.compare(ours.data, square.data)).toBe(0);
+    }
+  });
+
+  it.each([
+    [1, 65535],
+    [65535, 1],
+  ])('takes %i×%i in the memory of a few such rows', (width, height) => {
+    const before = process.memoryUsage.rss();
+    const out = prepare({ width, height, data: new Uint8Array(width * height * 3).fill(255) }, 16);
+    expect([out.width, out.height]).toEqual([16, 16]);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(256 * 2 ** 20);
+  });
+
+  it.each([
+    [1, 65536],
+    [60_000_000, 1],
+  ])('refuses %i×%i before it looks at the bytes', (width, height) => {
+    const prepared = () => prepare({ width, height, data: new Uint8Array(0) }, 16);
+    expect(prepared).toThrow(ArgumentError);
+    expect(prepared).toThrow(
+      `[picture] sides must be at most 65535 pixels but are ${width}×${height}: make it smaller`,
+    );
+  });
+});
+
 describe('padToSquare', () => {
   it('centres on grey, the odd pixel right or below', () => {
     const wide = padToSquare(picture(4, 1, (x) => x));
