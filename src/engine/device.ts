@@ -2,7 +2,7 @@
  * The engine's view of a GPUDevice: every buffer is tracked by purpose, pipelines are made once per kernel text, and every failure (validation,
  * memory, loss) reaches the caller as a GpuError that names what was being done.
  */
-import { GpuError, type GpuErrorKind } from './errors.ts';
+import { GpuError, type GpuErrorKind, OvertoneError } from './errors.ts';
 import type { PlanOptions } from './plan.ts';
 import { shaderInterface } from './shader.ts';
 import { type Pace, Stream } from './stream.ts';
@@ -178,6 +178,7 @@ export class Device {
       }
     });
     const settled = await this.wait(label, Promise.allSettled(popped));
+    if (thrown instanceof OvertoneError) throw thrown;
     if (thrown !== undefined) throw toGpuError(label, thrown);
     for (const entry of settled) {
       if (entry.status === 'rejected') throw toGpuError(label, entry.reason);

@@ -2,18 +2,21 @@
  * Harmon: a loaded model that makes pictures from words and words from pictures. One task runs at a time; others wait for their turn.
  * Weights are loaded when a task first needs them and stay until `destroy`.
  */
-import { ArgumentError, type Device, type TensorFile, WeightStore } from '../engine/index.ts';
-import { checkHarmon } from './declared.ts';
+import { AbortError, ArgumentError, type Device, type TensorFile, WeightStore } from '../engine/index.ts';
 import type { HarmonConfig } from './config.ts';
+import { checkHarmon } from './declared.ts';
 import type { Grid } from './graphs.ts';
 import { type Picture, prepare } from './image.ts';
 import { Image2Text } from './image2text.ts';
+import { Previews } from './previews.ts';
 import { imagePrompt, padRows, questionPrompt, unconditionalPrompt } from './prompts.ts';
-import { type Randomness, seeded } from './random.ts';
-import { type OnProgress, type Runtime, Turns, gridOf } from './runtime.ts';
-import { type GuidanceSchedule, maskedLoop } from './schedule.ts';
+import type { Randomness } from './random.ts';
+import { type GenerateJob, type GenerateOptions, type GenerateProgress, checkPicture, generateJob } from './request.ts';
+import { type OnProgress, type Runtime, gridOf } from './runtime.ts';
 import { Text2Image, type Text2ImageShape } from './text2image.ts';
+import { TextQueue } from './text_queue.ts';
 import type { Tokenizer } from './tokenizer.ts';
+import { Turns } from './turns.ts';
 import { weightSource } from './weight_source.ts';
 
 export interface HarmonOptions {
@@ -22,45 +25,6 @@ export interface HarmonOptions {
   readonly tokenizer: Tokenizer;
   /** All tensors: the model's under their own names, the VAE's under `vae.`. */
   readonly weights: TensorFile;
-}
-
-export interface GenerateOptions {
-  /** What to make; several prompts make one batch. */
-  readonly prompt: string | readonly string[];
-  /** Pictures of each prompt; 1 without. */
-  readonly count?: number;
-  /** Pixels, a multiple of 16: a side, or width and height. The model's native size without. */
-  readonly imageSize?: number | readonly [width: number, height: number];
-  /** Iterations of the masked loop; 64, or as many as there are tokens. */
-  readonly iterations?: number;
-  /** Weight of classifier-free guidance; 3 without, 1 turns it off. */
-  readonly guidance?: number;
-  readonly guidanceSchedule?: GuidanceSchedule;
-  /** What the unconditional branch is asked. */
-  readonly guidancePrompt?: string;
-  readonly temperature?: number;
-  /** Diffusion timesteps of each token; the model's own number without. */
-  readonly timesteps?: number;
-  /** Picture i uses seed + i; a random seed without. */
-  readonly seed?: number;
-  /** Order and noise from elsewhere, in place of `seed`. */
-  readonly randomness?: Randomness;
-  /** Most pictures made at once; 4 without. More share work and take more memory. */
-  readonly batchSize?: number;
-  readonly signal?: AbortSignal;
-  readonly onIteration?: (progress: GenerateProgress) => void | Promise<void>;
-  readonly onLoad?: OnProgress;
-}
-
-export interface GenerateProgress {
-  /** Iterations done of all pictures, and how many there will be. */
-  readonly done: number;
-  readonly total: number;
-  /** First picture of the batch at work, and its size. */
-  readonly first: number;
-  readonly pictures: number;
-  /** Decodes the pictures as they are now; the result of the run does not depend on it. */
-  preview(): Promise<Picture[]>;
 }
 
 export interface GeneratedPicture extends Picture {
@@ -82,7 +46,6 @@ export interface DescribeOptions {
   readonly onToken?: (id: number) => void;
 }
 
-const ITERATIONS = 64;
 const MAX_NEW_TOKENS = 1024;
 
 export class Harmon {
@@ -90,6 +53,7 @@ export class Harmon {
   private text2image: Text2Image | undefined;
   private image2text: Image2Text | undefined;
   private destroyed = false;
+  private insideCallback = false;
 
   private constructor(private readonly runtime: Runtime) {}
 
@@ -109,9 +73,8 @@ export class Harmon {
 
   /** Makes pictures: for each prompt `count` of them, in order. Errors: ArgumentError, AbortError, GpuError. */
   async generate(options: GenerateOptions): Promise<GeneratedPicture[]> {
-    const job = this.planGenerate(options);
-    return this.turns.take('generate', options.signal, async () => {
-      this.checkAlive();
+    const job = generateJob(options, this.runtime.config);
+    return this.take('generate', options.signal, async () => {
       const pictures: GeneratedPicture[] = [];
       for (let first = 0; first < job.prompts.length; first += job.batchSize)
         pictures.push(...(await this.generateBatch(job, options, first)));
@@ -119,40 +82,10 @@ export class Harmon {
     });
   }
 
-  /** Everything about a request that can be wrong is found here, before any work. */
-  private planGenerate(options: GenerateOptions) {
-    const { config } = this.runtime;
-    const { guidance = 3, temperature = 1, timesteps = config.diffusion.timesteps, count = 1, batchSize = 4 } = options;
-    const side = options.imageSize ?? config.mar.nativeImageSize;
-    const grid = typeof side === 'number' ? gridOf(config, side, side) : gridOf(config, ...side);
-    const tokens = grid[0] * grid[1];
-    const iterations = maskedLoop(
-      tokens,
-      options.iterations ?? Math.min(ITERATIONS, tokens),
-      guidance,
-      options.guidanceSchedule,
-    );
-    for (const [name, value] of Object.entries({ count, batchSize }))
-      if (!Number.isInteger(value) || value < 1 || value > 4096)
-        throw new ArgumentError(`[generate] ${name} must be a whole number from 1 to 4096 but is ${value}`);
-    if (!Number.isFinite(temperature) || temperature < 0)
-      throw new ArgumentError(`[generate] temperature must be a number from 0 up but is ${temperature}`);
-    const given = typeof options.prompt === 'string' ? [options.prompt] : options.prompt;
-    const prompts = given.flatMap((prompt) => new Array<string>(count).fill(prompt));
-    if (prompts.length === 0) throw new ArgumentError('[generate] prompt must hold at least one text but is empty');
-    const seed = options.randomness ? undefined : (options.seed ?? Math.floor(Math.random() * 2 ** 32));
-    const randomness = options.randomness ?? seeded(seed!);
-    return { guidance, temperature, timesteps, batchSize, grid, iterations, prompts, seed, randomness };
-  }
-
-  private async generateBatch(
-    job: ReturnType<Harmon['planGenerate']>,
-    options: GenerateOptions,
-    first: number,
-  ): Promise<GeneratedPicture[]> {
+  private async generateBatch(job: GenerateJob, options: GenerateOptions, first: number): Promise<GeneratedPicture[]> {
     const { config, tokenizer } = this.runtime;
     const texts = job.prompts.slice(first, first + job.batchSize);
-    const branches = job.guidance === 1 ? 1 : 2;
+    const { branches } = job;
     const conditional = texts.map((text) => imagePrompt(tokenizer, config, text));
     const unconditional = unconditionalPrompt(tokenizer, config, options.guidancePrompt);
     const rows = branches === 1 ? conditional : [...conditional, ...texts.map(() => unconditional)];
@@ -170,31 +103,64 @@ export class Harmon {
       options,
     );
     const all = texts.map((_, p) => p);
+    const previews = new Previews();
+    const batches = Math.ceil(job.prompts.length / job.batchSize);
+    const report = (k: number, settle: () => Promise<void>) => {
+      const progress: GenerateProgress = {
+        done: (first / job.batchSize) * job.iterations.length + k + 1,
+        total: batches * job.iterations.length,
+        first,
+        pictures: texts.length,
+        preview: () =>
+          previews.ask(async () => {
+            await settle();
+            return inTurn(all, (p) => model.decode(p, options.signal));
+          }),
+      };
+      return previews.between(() => this.callBack(() => options.onIteration?.(progress)));
+    };
     await model.run({
+      ...job,
       prompts,
-      iterations: job.iterations,
-      temperature: job.temperature,
       randomness: shifted(job.randomness, first),
       signal: options.signal,
-      onIteration:
-        options.onIteration &&
-        ((k, settle) =>
-          options.onIteration!({
-            done: (first / job.batchSize) * job.iterations.length + k + 1,
-            total: Math.ceil(job.prompts.length / job.batchSize) * job.iterations.length,
-            first,
-            pictures: texts.length,
-            preview: async () => {
-              await settle();
-              return inTurn(all, (p) => model.decode(p, options.signal));
-            },
-          })),
+      onIteration: report,
     });
+    await previews.end();
     return inTurn(all, async (p) => ({
       ...(await model.decode(p, options.signal)),
       prompt: texts[p],
       seed: job.seed === undefined ? undefined : job.seed + first + p,
     }));
+  }
+
+  /** Calls the user's function; another task that it starts and waits for would never get its turn. */
+  private callBack<T>(callback: () => T): T {
+    this.insideCallback = true;
+    try {
+      return callback();
+    } finally {
+      this.insideCallback = false;
+    }
+  }
+
+  /** Runs a task of this model when its turn comes. */
+  private take<T>(subject: string, signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
+    if (this.insideCallback)
+      return Promise.reject(
+        new ArgumentError(
+          `[${subject}] must not be called inside a callback of the same model, which it would wait for: call it afterwards`,
+        ),
+      );
+    return this.turns.take(subject, signal, async () => {
+      try {
+        return await task();
+      } catch (error) {
+        // what a task stumbles over when the model is taken from under it says less than this
+        if (this.destroyed && !(error instanceof AbortError)) this.checkAlive();
+        throw error;
+      }
+    });
   }
 
   private async openText2Image(shape: Text2ImageShape, options: GenerateOptions): Promise<Text2Image> {
@@ -212,6 +178,7 @@ export class Harmon {
   /** Describes a picture, or answers a question about it: text as it comes, whole characters only. The end token is not part of it. */
   async *describe(picture: Picture, options: DescribeOptions = {}): AsyncGenerator<string, void, undefined> {
     const { config, tokenizer } = this.runtime;
+    checkPicture(picture);
     const side = options.imageSize ?? config.mar.nativeImageSize;
     const grid = gridOf(config, side, side);
     const limit = options.maxNewTokens ?? MAX_NEW_TOKENS;
@@ -224,34 +191,35 @@ export class Harmon {
     this.checkContext(length + limit);
     const prepared = prepare(picture, side);
 
-    let release: () => void = () => undefined;
-    const turn = new Promise<void>((resolve) => (release = resolve));
-    await new Promise<void>((start, fail) => {
-      const task = () => {
-        start();
-        return turn;
-      };
-      this.turns.take('describe', options.signal, task).catch(fail);
-    });
-    try {
-      this.checkAlive();
+    // the answer is made at its own pace, so a reader who stops reading keeps no turn
+    const queue = new TextQueue();
+    let wanted = true;
+    const made = this.take('describe', options.signal, async () => {
       const prompt = Math.ceil(length / 64) * 64;
-      const model = await this.openImage2Text(
-        { grid, prompt, cache: Math.ceil((prompt + limit) / 256) * 256 },
-        options,
-      );
+      const cache = Math.ceil((prompt + limit) / 256) * 256;
+      const model = await this.openImage2Text({ grid, prompt, cache }, options);
       await model.see(prepared, options.signal);
       const text = tokenizer.stream();
       const end = tokenizer.control(config.endToken);
       for await (const id of model.answer(question, limit, options.signal)) {
-        options.onToken?.(id);
+        this.callBack(() => options.onToken?.(id));
         const piece = id === end ? '' : text.push(id);
-        if (piece) yield piece;
+        if (piece) queue.push(piece);
+        if (!wanted) break;
       }
       const rest = text.end();
-      if (rest) yield rest;
+      if (rest) queue.push(rest);
+    });
+    const ended = made.then(
+      () => queue.end(),
+      () => queue.end(),
+    );
+    try {
+      yield* queue.read();
+      await made;
     } finally {
-      release();
+      wanted = false;
+      await ended;
     }
   }
 
@@ -269,13 +237,12 @@ export class Harmon {
     const limit = this.runtime.config.language.maxPositions;
     if (positions > limit)
       throw new ArgumentError(
-        `[prompt] prompt, picture and answer must fit ${limit} positions but take ${positions}: shorten the text`,
+        `[context] prompt, picture and answer must fit ${limit} positions but take ${positions}: choose a smaller picture, a shorter text or fewer new tokens`,
       );
   }
 
   private checkAlive(): void {
-    if (this.destroyed)
-      throw new ArgumentError('[harmon] the model must not be destroyed before it is used: open it again');
+    if (this.destroyed) throw gone();
   }
 
   /** What was made while the model was destroyed goes the same way. */
@@ -288,12 +255,17 @@ export class Harmon {
   /** Gives back every byte that the model holds on the device; the device itself stays its owner's. */
   destroy(): void {
     this.destroyed = true;
+    this.turns.close(gone());
     this.text2image?.destroy();
     this.image2text?.destroy();
     this.text2image = undefined;
     this.image2text = undefined;
     this.runtime.weights.destroy();
   }
+}
+
+function gone(): ArgumentError {
+  return new ArgumentError('[harmon] the model must live until its tasks end but was destroyed: open it again');
 }
 
 function sameGrid(a: Grid, b: Grid): boolean {

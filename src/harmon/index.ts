@@ -1,15 +1,9 @@
 /** Harmon on Overtone's engine. */
-export {
-  Harmon,
-  type HarmonOptions,
-  type GenerateOptions,
-  type GenerateProgress,
-  type GeneratedPicture,
-  type DescribeOptions,
-} from './harmon.ts';
+export { Harmon, type HarmonOptions, type GeneratedPicture, type DescribeOptions } from './harmon.ts';
 export { type HarmonConfig, harmonConfigs, parseConfig } from './config.ts';
 export { type Tokenizer, createTokenizer } from './tokenizer.ts';
 export { type Picture, tile } from './image.ts';
 export { batchCaption } from './prompts.ts';
 export { type Randomness, recorded, seeded } from './random.ts';
 export type { GuidanceSchedule } from './schedule.ts';
+export type { GenerateOptions, GenerateProgress } from './request.ts';

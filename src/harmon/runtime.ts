@@ -1,7 +1,6 @@
 /** What both tasks of a loaded model stand on: the device, the checkpoint, and the compiler settings that follow from them. */
 import type { WeightStore } from '../engine/index.ts';
 import {
-  AbortError,
   ArgumentError,
   type Device,
   type Graph,
@@ -10,7 +9,6 @@ import {
   SessionSet,
   type WeightSource,
   compile,
-  throwIfAborted,
 } from '../engine/index.ts';
 import type { HarmonConfig } from './config.ts';
 import { vaeStride } from './config.ts';
@@ -70,29 +68,4 @@ export function gridOf(config: HarmonConfig, width: number, height: number): Gri
         `[image size] must be a multiple of ${stride} from ${stride} to 4096 pixels but is ${side}: try ${config.mar.nativeImageSize}`,
       );
   return [height / stride, width / stride];
-}
-
-/** Runs tasks of one model one after the other. */
-export class Turns {
-  private last: Promise<unknown> = Promise.resolve();
-
-  /** Waits for its turn, then runs `task`. Errors: AbortError, at once when `signal` fires while it waits. */
-  async take<T>(subject: string, signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
-    throwIfAborted(signal, subject);
-    let started = false;
-    const mine = this.last.then(() => {
-      throwIfAborted(signal, subject);
-      started = true;
-      return task();
-    });
-    this.last = mine.catch(() => undefined);
-    if (!signal) return mine;
-    return new Promise<T>((resolve, reject) => {
-      const leave = () => {
-        if (!started) reject(new AbortError(subject, { cause: signal.reason }));
-      };
-      signal.addEventListener('abort', leave);
-      void mine.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
-    });
-  }
 }

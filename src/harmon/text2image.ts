@@ -77,8 +77,9 @@ export class Text2Image {
       place: compileFor(runtime, placeGraph(config, full)),
       decode: compileFor(runtime, decodeGraph(config, shape.grid, shape.pictures)),
     };
+    const schedule = diffusionSchedule(shape.timesteps);
     const set = await openSessions(runtime, plans, options);
-    const model = new Text2Image(runtime, full, set, diffusionSchedule(shape.timesteps));
+    const model = new Text2Image(runtime, full, set, schedule);
     try {
       await model.writeTables();
     } catch (error) {

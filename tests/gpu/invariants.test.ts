@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openDevice } from '../../node/device.ts';
 import { AbortError, type Device } from '../../src/engine/index.ts';
-import type { GenerateOptions, GenerateProgress, Harmon } from '../../src/harmon/harmon.ts';
+import type { GenerateOptions, GenerateProgress, Harmon } from '../../src/harmon/index.ts';
 import { imagePrompt, padRows, unconditionalPrompt } from '../../src/harmon/prompts.ts';
 import { seeded } from '../../src/harmon/random.ts';
 import type { Runtime } from '../../src/harmon/runtime.ts';
