@@ -1,8 +1,8 @@
 /** Files for Node: reading by ranges, and writing so that a name never stands for half a file. */
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type Stats, constants, rmSync } from 'node:fs';
+import { open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { ArgumentError, type ByteSource, FileError, throwIfAborted } from '../src/engine/index.ts';
 
 /** A ByteSource over an open file; `close` gives the descriptor back. */
@@ -13,14 +13,16 @@ export interface FileSource extends ByteSource {
 /** Bytes asked of the system at once: between two of these an abort is noticed. */
 const CHUNK = 1 << 26;
 
+/** Opening a pipe for reading waits for a writer, unless it is told not to. */
+const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
 /** Opens a regular file for reading by ranges. @throws FileError when there is none, or when it cannot be read. */
 export async function fileSource(path: string): Promise<FileSource> {
-  const handle = await open(path, 'r').catch((cause) => refuse(path, 'read', cause));
+  const handle = await open(path, READ).catch((cause) => refuse(path, 'read', cause));
   const { size } = await handle
     .stat()
     .then((info) => {
-      if (!info.isFile())
-        throw new FileError(`${path}: must be a file but is ${info.isDirectory() ? 'a folder' : 'none'}`);
+      if (!info.isFile()) throw new FileError(`${path}: must be a file but is ${kindOf(info)}`);
       return info;
     })
     .catch(async (cause) => {
@@ -56,6 +58,8 @@ export async function fileSource(path: string): Promise<FileSource> {
   };
 }
 
+const kindOf = (info: Stats): string => (info.isDirectory() ? 'a folder' : info.isFIFO() ? 'a pipe' : 'a device');
+
 /** What writing a file asks of the system; a test passes one that fails. */
 export interface WriteCalls {
   open(path: string, flags: string): Promise<WriteHandle>;
@@ -65,6 +69,7 @@ export interface WriteCalls {
 
 export interface WriteHandle {
   writeFile(bytes: Uint8Array): Promise<void>;
+  chmod(mode: number): Promise<void>;
   sync(): Promise<void>;
   close(): Promise<void>;
 }
@@ -73,19 +78,20 @@ const systemCalls: WriteCalls = { open, rename, remove: (path) => rm(path, { for
 
 /**
  * Writes `path` as a whole or not at all: a file beside it is written and flushed, then renamed. An existing file keeps its
- * content until that moment, a symbolic link is followed.
+ * content until that moment and its permissions after it; a symbolic link is followed, also one that leads to no file yet.
  * @throws FileError when any step fails; nothing is left beside the path then.
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array, calls: WriteCalls = systemCalls): Promise<void> {
-  const target = await realpath(path).catch(() => path);
+  const target = await targetOf(path);
   const existing = await stat(target).catch(() => undefined);
   if (existing && !existing.isFile())
-    throw new FileError(`${path}: must be a file to write but is ${existing.isDirectory() ? 'a folder' : 'a device'}`);
-  const beside = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.part`);
+    throw new FileError(`${path}: must be a file to write but is ${kindOf(existing)}`);
+  const beside = join(dirname(target), partName());
   unfinished.add(beside);
   try {
     await withHandle(calls, beside, 'wx', async (file) => {
       await file.writeFile(bytes);
+      if (existing) await unlessUnsupported(file.chmod(existing.mode & 0o777));
       await file.sync();
     });
     await calls.rename(beside, target);
@@ -98,6 +104,44 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array, calls: Wr
   }
 }
 
+/** Where a path leads: links are followed, also to a file that is not there yet. @throws FileError for a circle of links. */
+export async function targetOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (cause) {
+    if (codeOf(cause) !== 'ENOENT') return refuse(path, 'written', cause);
+  }
+  const link = await readlink(path).catch(() => undefined);
+  return link === undefined ? path : targetOf(resolve(await realpath(dirname(path)), link));
+}
+
+const TRIAL_CHUNK = 1 << 20;
+
+/** Writes `size` bytes into a file in `folder` and removes it. @throws what the system says to it, AbortError. */
+export async function tryBytes(
+  folder: string,
+  size: number,
+  signal?: AbortSignal,
+  calls: WriteCalls = systemCalls,
+): Promise<void> {
+  const trial = join(folder, partName());
+  unfinished.add(trial);
+  try {
+    await withHandle(calls, trial, 'wx', async (file) => {
+      for (let left = size; left > 0; left -= TRIAL_CHUNK) {
+        throwIfAborted(signal, folder);
+        await file.writeFile(new Uint8Array(Math.min(left, TRIAL_CHUNK)));
+      }
+    });
+  } finally {
+    await calls.remove(trial).catch(() => undefined);
+    unfinished.delete(trial);
+  }
+}
+
+/** A name of its own for what is not whole yet: short, so that the name it stands in for may be as long as names get. */
+const partName = (): string => `.overtone-${randomUUID().slice(0, 8)}.part`;
+
 const unfinished = new Set<string>();
 
 /** Removes what writes still under way have put beside their paths; for a process that ends without waiting for them. */
@@ -106,9 +150,13 @@ export function removeUnfinished(): void {
 }
 
 /** Flushes the rename itself. Windows and some network file systems cannot flush a folder: there the rename is all there is. */
-async function syncFolder(folder: string, calls: WriteCalls): Promise<void> {
+const syncFolder = (folder: string, calls: WriteCalls): Promise<void> =>
+  unlessUnsupported(withHandle(calls, folder, 'r', (handle) => handle.sync()));
+
+/** Waits for a step that some file systems do not know. */
+async function unlessUnsupported(step: Promise<void>): Promise<void> {
   try {
-    await withHandle(calls, folder, 'r', (handle) => handle.sync());
+    await step;
   } catch (error) {
     if (!['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR', 'EACCES', 'EBADF'].includes(codeOf(error))) throw error;
   }
@@ -140,6 +188,9 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of its path is a file, not a folder',
   ENAMETOOLONG: 'its name is too long',
+  ELOOP: 'its links lead in a circle',
+  EFBIG: 'it would be larger than this system lets a file be',
+  ENXIO: 'it is a socket or a device that is not there',
   EMFILE: 'too many files are open',
   EIO: 'the disk reported an error',
 };

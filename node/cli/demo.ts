@@ -2,7 +2,7 @@
 import type { HarmonConfig } from '../../src/harmon/index.ts';
 import type { ModelPaths } from '../model.ts';
 import { checkOutput, fillName } from './output_file.ts';
-import { type Context, describePicture, makePictures, withModel } from './session.ts';
+import { type Context, defaultSide, describePicture, makePictures, withModel } from './session.ts';
 import { phasesText, stopwatch } from './timing.ts';
 
 export interface DemoOptions extends ModelPaths {
@@ -22,7 +22,10 @@ export async function demo(options: DemoOptions, context: Context): Promise<void
   const say = (label: string, text: string, end = '\n') => {
     if (!json) context.print(`${label.padEnd(9)} ${text}${end}`);
   };
-  const plan = ({ question }: HarmonConfig) => question;
+  const plan = async (config: HarmonConfig) => {
+    await output.reserve(defaultSide(config), defaultSide(config), context.signal);
+    return config.question;
+  };
   await withModel(options, context, plan, async (model, question, watch) => {
     const adapter = model.device.description;
     say('Adapter', adapter);

@@ -1,5 +1,6 @@
 /** What commands read: a prompt or a picture, from the command line, a file or stdin (`-`). */
-import { addAbortSignal } from 'node:stream';
+import { stat } from 'node:fs/promises';
+import { type Readable, addAbortSignal } from 'node:stream';
 import { ArgumentError, FileError } from '../../src/engine/index.ts';
 import type { Picture } from '../../src/harmon/index.ts';
 import { fileSource } from '../files.ts';
@@ -9,15 +10,24 @@ import { decodePicture } from '../pictures.ts';
 const MAX_FILE = 1 << 29;
 
 /** The prompt as typed, or stdin as UTF-8 without its last line break. */
-export async function readPrompt(option: string, signal: AbortSignal): Promise<string> {
-  const text = option === '-' ? new TextDecoder().decode(await readStdin(signal)).replace(/\r?\n$/, '') : option;
+export async function readPrompt(option: string, signal: AbortSignal, stdin?: Readable): Promise<string> {
+  const text = option === '-' ? new TextDecoder().decode(await readAll(stdin, signal)).replace(/\r?\n$/, '') : option;
   if (text.trim() === '') throw new ArgumentError('--prompt must say something but is empty');
   return text;
 }
 
 /** A picture file, or stdin. */
-export async function readPicture(path: string, signal: AbortSignal): Promise<Picture> {
-  if (path === '-') return decodePicture(await readStdin(signal), 'stdin');
+export async function readPicture(path: string, signal: AbortSignal, stdin?: Readable): Promise<Picture> {
+  if (path === '-') {
+    const bytes = await readAll(stdin, signal);
+    if (bytes.length === 0)
+      throw new FileError(
+        'standard input is empty: give it a picture, as in overtone image2text --image - < picture.png',
+      );
+    return decodePicture(bytes, 'stdin');
+  }
+  if ((await stat(path).catch(() => undefined))?.isFIFO())
+    throw new FileError(`${path}: must be a file but is a pipe: give the picture on standard input, with --image -`);
   const source = await fileSource(path);
   try {
     if (source.size > MAX_FILE)
@@ -28,10 +38,10 @@ export async function readPicture(path: string, signal: AbortSignal): Promise<Pi
   }
 }
 
-async function readStdin(signal: AbortSignal): Promise<Uint8Array> {
+async function readAll(stdin: Readable = process.stdin, signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of addAbortSignal(signal, process.stdin)) {
+  for await (const chunk of addAbortSignal(signal, stdin)) {
     chunks.push(chunk as Uint8Array);
     size += (chunk as Uint8Array).length;
     if (size > MAX_FILE) throw new FileError(`stdin: must give at most ${MAX_FILE} bytes but gives more`);

@@ -1,16 +1,17 @@
 /** The picture file that a command leaves behind: its name checked before any work, its bytes written whole or not at all. */
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, rm, stat } from 'node:fs/promises';
-import { dirname, extname, join } from 'node:path';
-import { ArgumentError } from '../../src/engine/index.ts';
+import { mkdir, stat } from 'node:fs/promises';
+import { basename, dirname, extname } from 'node:path';
+import { AbortError, ArgumentError, FileError } from '../../src/engine/index.ts';
 import type { Picture } from '../../src/harmon/index.ts';
-import { reasonOf, writeFileAtomic } from '../files.ts';
+import { reasonOf, targetOf, tryBytes, writeFileAtomic } from '../files.ts';
 import { encodeJpeg, encodePng } from '../pictures.ts';
 import { quote } from './values.ts';
 
 /** A place that a picture can be written to. */
 export interface OutputFile {
   readonly path: string;
+  /** Makes sure that the disk takes a picture of these sizes. @throws ArgumentError, AbortError. */
+  reserve(width: number, height: number, signal: AbortSignal): Promise<void>;
   /** Writes the picture; `text` goes into a PNG's text chunks. */
   save(picture: Picture, text: Readonly<Record<string, string>>): Promise<void>;
 }
@@ -19,12 +20,24 @@ const JPEG = ['.jpg', '.jpeg'];
 
 /** `{seed}` and `{prompt}` in a file name stand for what made the picture. */
 export function fillName(template: string, values: { readonly seed: number; readonly prompt: string }): string {
-  const words = values.prompt
-    .replace(/[^\p{L}\p{N}]+/gu, '-')
-    .replace(/^-|-$/g, '')
-    .slice(0, 80);
-  return template.replaceAll('{seed}', String(values.seed)).replaceAll('{prompt}', () => words || 'picture');
+  const words = values.prompt.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-/, '');
+  return template
+    .replaceAll('{seed}', String(values.seed))
+    .replaceAll('{prompt}', () => firstBytes(words).replace(/-$/, '') || 'picture');
 }
+
+/** As many whole characters as fit into 80 bytes: systems count a name's bytes. */
+function firstBytes(text: string): string {
+  let [kept, size] = ['', 0];
+  for (const character of text) {
+    size += Buffer.byteLength(character);
+    if (size > 80) break;
+    kept += character;
+  }
+  return kept;
+}
+
+const LONGEST_NAME = 255;
 
 /**
  * Checks that a picture can be written to `path`: its extension, that it is no folder, that its folder (made where it is missing)
@@ -39,27 +52,38 @@ export async function checkOutput(path: string): Promise<OutputFile> {
   if (existing?.isDirectory() || /[/\\]$/.test(path)) refuse('name a picture file, such as picture.png, not a folder,');
   if (existing && !existing.isFile()) refuse('be a plain file');
   if (extension !== '.png' && !JPEG.includes(extension)) refuse('end in .png, .jpg or .jpeg');
-  await checkFolder(dirname(path), path);
+  const nameBytes = Buffer.byteLength(basename(path));
+  if (nameBytes > LONGEST_NAME)
+    throw new ArgumentError(
+      `--output must have a name of at most ${LONGEST_NAME} bytes but is ${quote(path)}, a name of ${nameBytes} bytes`,
+    );
+  const writable = async (step: () => Promise<void>) => {
+    try {
+      await step();
+    } catch (cause) {
+      if (cause instanceof AbortError) throw cause;
+      const why = codeOf(cause) === 'EEXIST' ? 'a part of its path is a file' : reasonOf(cause instanceof FileError ? cause.cause : cause);
+      throw new ArgumentError(`--output ${quote(path)} cannot be written: ${why}; choose another place`);
+    }
+  };
+  let folder = dirname(path);
+  // An empty file tries the folder: permissions alone do not tell.
+  await writable(async () => {
+    await makeFolder(folder);
+    folder = dirname(await targetOf(path));
+    await tryBytes(folder, 0);
+  });
   if (extension !== '.png') await encodeJpeg({ width: 1, height: 1, data: new Uint8Array(3) });
   return {
     path,
+    reserve: (width, height, signal) => writable(() => tryBytes(folder, width * height * 3 + HEAD_BYTES, signal)),
     save: async (picture, text) =>
       writeFileAtomic(path, extension === '.png' ? encodePng(picture, text) : await encodeJpeg(picture)),
   };
 }
 
-/** Makes the folder and tries it with an empty file: permissions alone do not tell. */
-async function checkFolder(folder: string, path: string): Promise<void> {
-  const trial = join(folder, `.overtone-${randomUUID().slice(0, 8)}.part`);
-  try {
-    await makeFolder(folder);
-    await (await open(trial, 'wx')).close();
-    await rm(trial);
-  } catch (cause) {
-    const why = codeOf(cause) === 'EEXIST' ? 'a part of its path is a file' : reasonOf(cause);
-    throw new ArgumentError(`--output ${quote(path)} cannot be written: ${why}; choose another place`);
-  }
-}
+/** More than a file has beside its pixels. */
+const HEAD_BYTES = 1 << 16;
 
 /** Node's own recursive mkdir never returns where the system makes no folders, as under /proc. */
 async function makeFolder(folder: string): Promise<void> {

@@ -24,7 +24,7 @@ export interface Context {
 export async function withModel<Plan>(
   paths: ModelPaths,
   { signal }: Context,
-  plan: (config: HarmonConfig) => Plan,
+  plan: (config: HarmonConfig) => Plan | Promise<Plan>,
   use: (model: Harmon, planned: Plan, watch: Stopwatch) => Promise<void>,
 ): Promise<void> {
   const watch = stopwatch();
@@ -32,7 +32,7 @@ export async function withModel<Plan>(
   watch.mark('files');
   let model: Harmon | undefined;
   try {
-    const planned = plan(files.config);
+    const planned = await plan(files.config);
     const device = await openDevice();
     try {
       if (signal.aborted) throw new AbortError('open', { cause: signal.reason });

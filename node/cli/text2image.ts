@@ -32,7 +32,12 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
   const seed = options.seed ?? randomSeed();
   const prompt = await readPrompt(options.prompt, signal);
   const output = await checkOutput(fillName(options.output, { seed, prompt }));
-  const plan = (config: HarmonConfig) => ({ ...planPictures(options, config), prompt, seed });
+  const plan = async (config: HarmonConfig) => {
+    const request = { ...planPictures(options, config), prompt, seed };
+    const [width, height] = request.imageSize.map((side) => side * options.gridSize);
+    await output.reserve(width, height, signal);
+    return request;
+  };
   await withModel(options, context, plan, async (model, request, watch) => {
     const pictures = await makePictures(model, request, context, watch);
     const picture = tile(pictures, options.gridSize);

@@ -33,6 +33,8 @@ it.each([
   ['new/', /not a folder, but is/],
   ['file/picture.png', /cannot be written: /],
   [`${'n'.repeat(300)}/picture.png`, /its name is too long; choose another place$/],
+  [`${'n'.repeat(252)}.png`, /must have a name of at most 255 bytes but is .* of 256 bytes$/],
+  [`${'犬'.repeat(84)}.png`, /must have a name of at most 255 bytes but is .* of 256 bytes$/],
 ])('refuses %s in one sentence', async (name, sentence) => {
   await mkdir(join(folder, 'folder.png'));
   await writeFile(join(folder, 'file'), 'text');
@@ -50,6 +52,23 @@ it('refuses a folder that takes no files', async () => {
   await expect(checkOutput(join(place, 'picture.png'))).rejects.toThrow(/^--output .* cannot be written: /);
 });
 
+it('takes the longest name there is', async () => {
+  const output = await checkOutput(join(folder, `${'n'.repeat(251)}.png`));
+  await output.save(picture, {});
+  expect(await readdir(folder)).toHaveLength(1);
+});
+
+it('says before any work that the disk is too full for the picture', async () => {
+  const output = await checkOutput(join(folder, 'picture.png'));
+  await output.reserve(64, 64, new AbortController().signal);
+  expect(await readdir(folder)).toEqual([]);
+  await rm(folder, { recursive: true });
+  const reserved = output.reserve(64, 64, new AbortController().signal);
+  await expect(reserved).rejects.toThrow(ArgumentError);
+  await expect(reserved).rejects.toThrow(/^--output ".*picture\.png" cannot be written: there is no such/);
+  await mkdir(folder);
+});
+
 it('keeps an existing file until the new one is whole', async () => {
   const path = join(folder, 'kept.png');
   await writeFile(path, 'old');
@@ -64,6 +83,9 @@ it('fills names with the seed and the words of the prompt', () => {
     'out/7-a-dog-etc-x-cat.png',
   );
   expect(fillName('{prompt}.png', { seed: 1, prompt: '…' })).toBe('picture.png');
-  expect(fillName('{prompt}', { seed: 1, prompt: '犬'.repeat(500) })).toHaveLength(80);
+  expect(fillName('{prompt}', { seed: 1, prompt: 'a'.repeat(500) })).toBe('a'.repeat(80));
+  expect(fillName('{prompt}', { seed: 1, prompt: '犬'.repeat(500) })).toBe('犬'.repeat(26));
+  expect(fillName('{prompt}', { seed: 1, prompt: `a${'𠀀'.repeat(500)}` })).toBe(`a${'𠀀'.repeat(19)}`);
+  expect(fillName('{prompt}', { seed: 1, prompt: `${'a'.repeat(79)} b` })).toBe('a'.repeat(79));
   expect(fillName('plain.png', { seed: 1, prompt: 'x' })).toBe('plain.png');
 });

@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readFile, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open, rename } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type WriteCalls, fileSource, removeUnfinished, writeFileAtomic } from '../../../node/files.ts';
+import { type WriteCalls, fileSource, removeUnfinished, tryBytes, writeFileAtomic } from '../../../node/files.ts';
 import { AbortError, ArgumentError, FileError } from '../../../src/engine/index.ts';
 
 let folder: string;
@@ -70,7 +71,14 @@ describe('fileSource', () => {
     const missing = join(folder, 'none');
     await expect(fileSource(missing)).rejects.toThrow(`${missing}: cannot be read: there is no such file or folder`);
     await expect(fileSource(folder)).rejects.toThrow(`${folder}: must be a file but is a folder`);
+    await expect(fileSource('/dev/zero')).rejects.toThrow('/dev/zero: must be a file but is a device');
   });
+
+  it('refuses a pipe that nobody writes to, and does not wait for it', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    await expect(fileSource(pipe)).rejects.toThrow(`${pipe}: must be a file but is a pipe`);
+  }, 2000);
 });
 
 /** The system's calls, the n-th of which (from 1) fails; counts them in `calls`. */
@@ -92,6 +100,7 @@ function failing(n: number): WriteCalls & { calls: string[] } {
               await handle.writeFile(data.subarray(0, data.length / 2));
               throw error;
             }),
+          chmod: (mode) => step('chmod', () => handle.chmod(mode)),
           sync: () => step('sync', () => handle.sync()),
           close: () =>
             step('close', () => handle.close()).catch(async (error) => {
@@ -118,12 +127,12 @@ describe('writeFileAtomic', () => {
 
   it('leaves the old file or the whole new one, and nothing beside, whichever call fails', async () => {
     const path = join(folder, 'picture.png');
-    for (let n = 1; n <= 8; n++) {
+    for (let n = 1; n <= 9; n++) {
       await writeFile(path, 'old');
       await expect(writeFileAtomic(path, bytes, failing(n))).rejects.toThrow(
         new FileError(`${path}: cannot be written: the disk is full`),
       );
-      const renamed = n > 5;
+      const renamed = n > 6;
       expect(new Uint8Array(await readFile(path))).toEqual(renamed ? bytes : new TextEncoder().encode('old'));
       expect(await readdir(folder)).toEqual(['picture.png']);
     }
@@ -160,6 +169,41 @@ describe('writeFileAtomic', () => {
     await expect(writeFileAtomic('/dev/null', bytes)).rejects.toThrow('must be a file to write but is a device');
     await expect(writeFileAtomic(join(folder, 'a', 'b'), bytes)).rejects.toThrow('there is no such file or folder');
   });
+});
+
+describe('a file that is written', () => {
+  it.each(['a'.repeat(251), '犬'.repeat(83)])('may have any name that the system takes: %s', async (name) => {
+    await writeFileAtomic(join(folder, `${name}.png`), bytes);
+    expect(await readdir(folder)).toEqual([`${name}.png`]);
+  });
+
+  it.each([0o600, 0o666])('keeps the mode %o of the one it replaces', async (mode) => {
+    const path = join(folder, 'picture.png');
+    await writeFile(path, 'old');
+    await chmod(path, mode);
+    await writeFileAtomic(path, bytes);
+    expect((await stat(path)).mode & 0o777).toBe(mode);
+  });
+
+  it('comes to lie where a link to no file yet leads', async () => {
+    await mkdir(join(folder, 'sub'));
+    await symlink('sub/new', join(folder, 'link'));
+    await writeFileAtomic(join(folder, 'link'), bytes);
+    expect(await readdir(join(folder, 'sub'))).toEqual(['new']);
+    expect(new Uint8Array(await readFile(join(folder, 'link')))).toEqual(bytes);
+    await symlink('circle', join(folder, 'circle'));
+    await expect(writeFileAtomic(join(folder, 'circle'), bytes)).rejects.toThrow('its links lead in a circle');
+  });
+});
+
+it('tries a folder with as many bytes as are wanted, and leaves none of them', async () => {
+  const system = failing(0);
+  await tryBytes(folder, 3 * 2 ** 20 + 1, undefined, system);
+  expect(system.calls).toEqual(['open', 'write', 'write', 'write', 'write', 'close']);
+  expect(await readdir(folder)).toEqual([]);
+  await expect(tryBytes(folder, 3 * 2 ** 20, undefined, failing(3))).rejects.toMatchObject({ code: 'ENOSPC' });
+  await expect(tryBytes(folder, 2 ** 40, AbortSignal.abort())).rejects.toThrow(AbortError);
+  expect(await readdir(folder)).toEqual([]);
 });
 
 it('removes what a write under way has put beside its path when the process must end', async () => {
