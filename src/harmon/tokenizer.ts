@@ -4,7 +4,8 @@
  * byte-level alphabet, bytes to text by a UTF-8 decoder that can wait for the rest of a character.
  */
 import { Tokenizer as Encoder } from '@huggingface/tokenizers';
-import { ArgumentError, FileError } from '../engine/index.ts';
+import { ArgumentError } from '../engine/index.ts';
+import { QWEN2_PATTERN, type TokenizerFile, byteAlphabet, readTokenizerFile } from './tokenizer_file.ts';
 
 /** Longest text that is encoded, in UTF-16 code units. */
 export const MAX_TEXT_LENGTH = 200_000;
@@ -33,25 +34,15 @@ export interface TextStream {
   end(): string;
 }
 
-interface TokenizerFile {
-  readonly model: { readonly vocab: Readonly<Record<string, number>> };
-  readonly added_tokens: readonly { readonly id: number; readonly content: string }[];
-}
-
 /**
  * Makes a tokenizer from the parsed JSON of a tokenizer.json. `file` names it in errors.
- * @throws FileError for anything but a byte-level BPE.
+ * @throws FileError for anything but a byte-level BPE over Qwen2's split of text.
  */
 export function createTokenizer(json: unknown, file = 'tokenizer.json'): Tokenizer {
-  const { model, added_tokens: added } = checkFile(json, file);
-  let encoder: Encoder;
-  try {
-    encoder = new Encoder({ ...(json as object), added_tokens: [] }, {});
-  } catch (cause) {
-    throw new FileError(`${file}: must be a tokenizer that @huggingface/tokenizers reads but is not`, { cause });
-  }
-  const controls = new Map(added.map(({ content, id }) => [content, id]));
-  const bytes = tokenBytes(model.vocab, added, file);
+  const read = readTokenizerFile(json, file);
+  const encoder = encoderOf(read);
+  const controls = new Map(read.added.map(({ content, id }) => [content, id]));
+  const bytes = tokenBytes(read);
   const stream = (): TextStream => {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     return {
@@ -86,8 +77,23 @@ export function createTokenizer(json: unknown, file = 'tokenizer.json'): Tokeniz
 
 const NOTHING = new Uint8Array(0);
 
+/** The encoder, which is given nothing of the file but what was checked. */
+function encoderOf({ vocab, merges, ignoreMerges, normalizer }: TokenizerFile): Encoder {
+  const split = { type: 'Split', pattern: { Regex: QWEN2_PATTERN }, behavior: 'Isolated', invert: false };
+  const toBytes = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false };
+  const file = {
+    added_tokens: [],
+    normalizer: normalizer ? { type: normalizer } : null,
+    pre_tokenizer: { type: 'Sequence', pretokenizers: [split, toBytes] },
+    model: { type: 'BPE', vocab, merges, ignore_merges: ignoreMerges },
+    post_processor: null,
+    decoder: { type: 'ByteLevel' },
+  };
+  return new Encoder(file, {});
+}
+
 /** The bytes of every token, by id. */
-function tokenBytes(vocab: TokenizerFile['model']['vocab'], added: TokenizerFile['added_tokens'], file: string) {
+function tokenBytes({ vocab, added }: TokenizerFile): Uint8Array[] {
   const bytes: Uint8Array[] = [];
   const alphabet = byteAlphabet();
   for (const [token, id] of Object.entries(vocab)) {
@@ -96,50 +102,5 @@ function tokenBytes(vocab: TokenizerFile['model']['vocab'], added: TokenizerFile
     bytes[id] = letters.every((b) => b !== undefined) ? Uint8Array.from(letters) : new TextEncoder().encode(token);
   }
   for (const { id, content } of added) bytes[id] = new TextEncoder().encode(content);
-  if (bytes.length > MAX_TOKENS)
-    throw new FileError(`${file}: ids must be below ${MAX_TOKENS} but reach ${bytes.length - 1}`);
   return bytes;
 }
-
-const MAX_TOKENS = 1 << 20;
-
-/** GPT-2's byte-level alphabet: printable Latin-1 stands for itself, the other 68 bytes for U+0100 onwards. */
-function byteAlphabet(): Map<string, number> {
-  const alphabet = new Map<string, number>();
-  for (let byte = 0, next = 0x100; byte < 256; byte++) {
-    const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte !== 0xad);
-    alphabet.set(String.fromCodePoint(printable ? byte : next++), byte);
-  }
-  return alphabet;
-}
-
-function checkFile(json: unknown, file: string): TokenizerFile {
-  const root = record(json);
-  const model = record(root?.['model']);
-  if (!root || !model) throw new FileError(`${file}: must be a JSON object with a model but is not`);
-  if (model['type'] !== undefined && model['type'] !== 'BPE')
-    throw new FileError(`${file}: the model must be of type BPE but is ${JSON.stringify(model['type'])}`);
-  const vocab = record(model['vocab']);
-  if (!vocab || !Object.values(vocab).every(isId) || !Array.isArray(model['merges']))
-    throw new FileError(`${file}: the model must have a vocab of tokens with ids and a list of merges but has not`);
-  if (record(root['decoder'])?.['type'] !== 'ByteLevel')
-    throw new FileError(
-      `${file}: the decoder must be ByteLevel but is ${JSON.stringify(record(root['decoder'])?.['type'])}`,
-    );
-  const added = root['added_tokens'] ?? [];
-  if (
-    !Array.isArray(added) ||
-    !added.every((t) => isId(record(t)?.['id']) && typeof record(t)?.['content'] === 'string')
-  )
-    throw new FileError(`${file}: added_tokens must be a list of tokens with id and content but is not`);
-  return { model: { vocab: vocab as Record<string, number> }, added_tokens: added as TokenizerFile['added_tokens'] };
-}
-
-function record(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
-}
-
-const isId = (value: unknown): value is number =>
-  Number.isInteger(value) && (value as number) >= 0 && (value as number) < MAX_TOKENS;
