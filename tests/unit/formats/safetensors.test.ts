@@ -5,6 +5,7 @@ import { openSharded, openTensorFile } from '../../../src/engine/formats/open.ts
 import { bytesSource, type ByteSource } from '../../../src/engine/formats/source.ts';
 import { joinTensorFiles } from '../../../src/engine/formats/tensor_file.ts';
 import { isPlainPath } from '../../../src/engine/formats/wire.ts';
+import { workWatch } from '../../support/cpu_time.ts';
 import { text, u64 } from './make_zip.ts';
 
 const file = (header: string, data = 24): Uint8Array => {
@@ -89,9 +90,9 @@ describe('refuses', () => {
   test('over 65,536 tensors, in under a second', async () => {
     const names = Array.from({ length: 100_000 }, (_, i) => tensor(`t${i}`, 0, 0, '[0]')).join(',');
     const bytes = file(`{${names}}`, 0);
-    const started = performance.now();
+    const work = workWatch();
     await expect(open(bytes)).rejects.toThrow(/over 65536 tensors/);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(work()).toBeLessThan(1000);
   });
 
   test('other kinds of files, by name and with the cure', async () => {
