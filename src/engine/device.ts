@@ -329,6 +329,7 @@ export class Device {
     for (const buffer of [...this.owned]) buffer.destroy();
     this.pipelines.clear();
     this.stop('was destroyed');
+    this.host.device.onuncapturederror = null; // Dawn in Node keeps a device alive for its handler
     this.host.device.destroy();
   }
 }
