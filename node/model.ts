@@ -3,8 +3,8 @@
  * says how big it is, and puts the model on a device. Weights are read by ranges when a task first needs them.
  */
 import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, sep } from 'node:path';
 import {
   ArgumentError,
   type Device,
@@ -26,6 +26,7 @@ import {
 import { openDevice } from './device.ts';
 import { type FileSource, fileSource } from './files.ts';
 import { packageFile } from './package.ts';
+import { wordFor } from './word_for.ts';
 
 /** Which files make up the model; none of them means the embedded model. */
 export interface ModelPaths {
@@ -60,9 +61,10 @@ export const embeddedModel = (): string => dirname(packageFile('models/harmon-ti
 
 /**
  * Opens a model and, without one, a device. `destroy` of the result gives back everything opened here.
- * @throws FileError for files that are missing, broken or of another model, GpuError without an adapter, AbortError.
+ * @throws ArgumentError for options of the wrong kind, FileError for files that are missing, broken or of another model, GpuError without an adapter, AbortError.
  */
 export async function openHarmon(options: OpenHarmonOptions = {}): Promise<Harmon> {
+  checkOptions(options);
   const files = await openModelFiles(options, options.signal);
   let device: Device | undefined;
   try {
@@ -74,6 +76,14 @@ export async function openHarmon(options: OpenHarmonOptions = {}): Promise<Harmo
     await files.close();
     throw error;
   }
+}
+
+function checkOptions(options: OpenHarmonOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw new ArgumentError(`[openHarmon] the options must be an object but are ${wordFor(options)}`);
+  for (const key of ['model', 'checkpoint', 'vae', 'config', 'tokenizer'] as const)
+    if (options[key] !== undefined && (typeof options[key] !== 'string' || options[key] === ''))
+      throw new ArgumentError(`[openHarmon] ${key} must be a path, a string, but is ${wordFor(options[key])}`);
 }
 
 /** The model of open files on a device; its `destroy` closes the files, and destroys the device where the model owns it. */
@@ -102,7 +112,7 @@ export async function openModelFiles(paths: ModelPaths, signal?: AbortSignal): P
     };
     if (!path.endsWith('.index.json')) return openTensorFile(await source(path), signal);
     const index = { name: path, text: await readText(path) };
-    return openSharded(index, (shard) => source(join(dirname(path), shard)), signal);
+    return openSharded(index, async (shard) => source(await inside(dirname(path), shard)), signal);
   };
   try {
     const { folder, checkpoint, vae } = await locate(paths);
@@ -144,8 +154,26 @@ async function locate({ model, checkpoint, vae }: ModelPaths) {
   };
   if (models.length !== 1) one("the model's weights", '--checkpoint', models);
   if (vae === undefined && vaes.length > 1) one("the VAE's weights", '--vae', vaes);
-  const found = vaes.length ? join(folder, vaes[0]) : undefined;
-  return { folder, checkpoint: join(folder, models[0]), vae: vae ?? found };
+  return {
+    folder,
+    checkpoint: await inside(folder, models[0], '--checkpoint'),
+    vae: vae ?? (vaes.length ? await inside(folder, vaes[0], '--vae') : undefined),
+  };
+}
+
+/**
+ * The path of a file in a model's folder. Links may not lead out of it: a model from elsewhere has no say in which files of this
+ * machine are read. The cache of Hugging Face keeps what its snapshots link to in `blobs` beside them. @throws FileError.
+ */
+async function inside(folder: string, name: string, option?: string): Promise<string> {
+  const path = join(folder, name);
+  const real = await realpath(path).catch(() => undefined);
+  if (real === undefined) return path; // opening it says what is wrong
+  const home = await realpath(folder);
+  const homes = [home, ...(basename(dirname(home)) === 'snapshots' ? [join(home, '../../blobs')] : [])];
+  if (homes.some((at) => real.startsWith(at.endsWith(sep) ? at : at + sep))) return path;
+  const cure = option ? `copy it there, or name it with ${option}` : 'copy it there';
+  throw new FileError(`${path}: must lie in the model's folder but is a link to ${real}: ${cure}`);
 }
 
 /** The two mistakes worth a sentence of their own, before every tensor is compared: a VAE alone, and no VAE. */
@@ -159,7 +187,7 @@ function checkParts({ name, tensors }: TensorFile): void {
 
 async function readConfig(choice: string | undefined, folder: string, weights: TensorFile): Promise<HarmonConfig> {
   if (choice === '0.5b' || choice === '1.5b') return harmonConfigs[choice];
-  const beside = join(folder, 'config.json');
+  const beside = choice ?? (await inside(folder, 'config.json', '--config'));
   const path = choice ?? (existsSync(beside) && (await isHarmonConfig(beside)) ? beside : undefined);
   if (path !== undefined) return parseConfig(await readJson(path), path);
   const kind = recognise(weights);
@@ -177,7 +205,7 @@ async function isHarmonConfig(path: string): Promise<boolean> {
 }
 
 async function readTokenizer(choice: string | undefined, folder: string, config: HarmonConfig): Promise<Tokenizer> {
-  let path = choice ?? join(folder, 'tokenizer.json');
+  let path = choice ?? (await inside(folder, 'tokenizer.json', '--tokenizer'));
   if (choice === undefined && !existsSync(path)) {
     if (config.name !== 'harmon-tiny')
       throw new FileError(

@@ -3,8 +3,9 @@
  * sharp, which is optional. A file's size in pixels is read from its header and checked before anything is decoded.
  */
 import type Sharp from 'sharp';
-import { FileError } from '../src/engine/index.ts';
+import { ArgumentError, FileError } from '../src/engine/index.ts';
 import type { Picture } from '../src/harmon/image.ts';
+import { wordFor } from './word_for.ts';
 import { type PngFile, type Raster, decodePng, pngSize, readPng } from './png.ts';
 
 export { encodePng } from './png.ts';
@@ -20,9 +21,17 @@ export interface DecodeOptions {
 /**
  * Decodes a picture file to RGB: alpha composited on white, EXIF orientation applied, embedded profiles ignored, 16-bit values
  * by their high byte, of an animation the first frame. `name` names the file in errors.
- * @throws FileError for a format that is not read, a broken or incomplete file, or more than MAX_PIXELS.
+ * @throws ArgumentError for what is no bytes, FileError for a format that is not read, a broken or incomplete file, or more than MAX_PIXELS.
  */
-export async function decodePicture(bytes: Uint8Array, name: string, options: DecodeOptions = {}): Promise<Picture> {
+export async function decodePicture(
+  bytes: Uint8Array,
+  name = 'picture',
+  options: DecodeOptions = {},
+): Promise<Picture> {
+  if (!(bytes instanceof Uint8Array))
+    throw new ArgumentError(
+      `[decodePicture] the picture must be the bytes of a file, a Uint8Array, but is ${wordFor(bytes)}`,
+    );
   const format = formatOf(bytes);
   if (!READ.includes(format))
     throw new FileError(

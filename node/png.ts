@@ -25,6 +25,7 @@ export interface PngFile {
 
 const SIGNATURE = 8;
 const PICTURE_CHUNKS = ['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'];
+const CRITICAL = ['IHDR', 'PLTE', 'IDAT', 'IEND'];
 const PALETTE = 3;
 
 /** The header's sizes, read before anything else is looked at. @throws FileError when the file does not start with a header. */
@@ -49,10 +50,25 @@ export function readPng(bytes: Uint8Array, name: string): PngFile {
     const checked = bytes.subarray(at + 4, at + 8 + length);
     if (PICTURE_CHUNKS.includes(type) && crc32(checked) !== word(bytes, at + 8 + length))
       throw new FileError(`${name}: is broken: the checksum of its ${type} chunk is wrong`);
+    checkPlace(type, length, chunks, name);
     chunks.push({ type, data: checked.subarray(4), whole: bytes.subarray(at, at + 12 + length) });
     at += 12 + length;
   }
   return { width, height, depth: bytes[24], interlaced: bytes[28] !== 0, chunks };
+}
+
+/** Critical chunks have a place each: what stands elsewhere, readers take for different pictures. */
+function checkPlace(type: string, length: number, before: PngFile['chunks'], name: string): void {
+  if (!/^[A-Z]/.test(type)) return;
+  const has = (other: string) => before.some((chunk) => chunk.type === other);
+  if (!CRITICAL.includes(type)) throw new FileError(`${name}: is broken: it has the unknown chunk ${type}`);
+  const isAtPlace = {
+    IHDR: before.length === 0 && length === 13,
+    PLTE: !has('PLTE') && !has('IDAT'),
+    IDAT: !has('IDAT') || before.at(-1)?.type === 'IDAT',
+    IEND: true,
+  }[type];
+  if (!isAtPlace) throw new FileError(`${name}: is broken: its ${type} chunk is out of place`);
 }
 
 /**

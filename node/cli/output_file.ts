@@ -62,7 +62,10 @@ export async function checkOutput(path: string): Promise<OutputFile> {
       await step();
     } catch (cause) {
       if (cause instanceof AbortError) throw cause;
-      const why = codeOf(cause) === 'EEXIST' ? 'a part of its path is a file' : reasonOf(cause instanceof FileError ? cause.cause : cause);
+      const why =
+        codeOf(cause) === 'EEXIST'
+          ? 'a part of its path is a file'
+          : reasonOf(cause instanceof FileError ? cause.cause : cause);
       throw new ArgumentError(`--output ${quote(path)} cannot be written: ${why}; choose another place`);
     }
   };

@@ -351,3 +351,49 @@ describe('encoding', () => {
     expect(back.data.every((v, i) => Math.abs(v - smooth.data[i]) <= 4)).toBe(true);
   });
 });
+
+describe('chunks out of place', () => {
+  const header = chunk('IHDR', Uint8Array.of(0, 0, 0, 2, 0, 0, 0, 1, 8, 0, 0, 0, 0));
+  const pixels = deflateSync(Uint8Array.of(0, 7, 8));
+  const [body, end] = [chunk('IDAT', pixels), chunk('IEND', new Uint8Array(0))];
+  const [first, second] = [chunk('IDAT', pixels.subarray(0, 4)), chunk('IDAT', pixels.subarray(4))];
+  const text = chunk('tEXt', Buffer.from('a\0b'));
+  const palette = chunk('PLTE', new Uint8Array(6));
+  const decoded = (...chunks: Uint8Array[]) => decodePicture(new Uint8Array(Buffer.concat([MAGIC, ...chunks])));
+
+  it('are fine where they change nothing', async () => {
+    for (const chunks of [
+      [text, palette, body],
+      [first, second, text],
+    ])
+      expect(Array.from((await decoded(header, ...chunks, end)).data)).toEqual(grey(7, 8));
+  });
+
+  it.each([
+    ['a second header', [header, header, body, end], 'its IHDR chunk is out of place'],
+    [
+      'a header of another length',
+      [chunk('IHDR', Uint8Array.of(0, 0, 0, 2, 0, 0, 0, 1, 8, 0, 0, 0, 0, 0)), body, end],
+      'its IHDR chunk is out of',
+    ],
+    ['a second palette', [header, palette, palette, body, end], 'its PLTE chunk is out of place'],
+    ['a palette after the pixels', [header, body, palette, end], 'its PLTE chunk is out of place'],
+    ['pixels in two places', [header, first, text, second, end], 'its IDAT chunk is out of place'],
+    [
+      'a chunk that must be known and is not',
+      [header, chunk('OVER', new Uint8Array(0)), body, end],
+      'unknown chunk OVER',
+    ],
+  ])('are refused: %s', async (_, chunks, sentence) => {
+    await expect(decoded(...chunks)).rejects.toThrow(FileError);
+    await expect(decoded(...chunks)).rejects.toThrow(sentence);
+  });
+
+  it('are spoken of as of "picture" where there is no name', async () => {
+    await expect(decoded(header)).rejects.toThrow(/^picture: is incomplete/);
+    await expect(decodePicture(null as unknown as Uint8Array)).rejects.toThrow(ArgumentError);
+    await expect(decodePicture('x.png' as unknown as Uint8Array)).rejects.toThrow(
+      '[decodePicture] the picture must be the bytes of a file, a Uint8Array, but is a string',
+    );
+  });
+});
