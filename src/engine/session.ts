@@ -245,6 +245,7 @@ export class Session {
   }
 
   private async readBytes(name: string, extents: Extents): Promise<ArrayBuffer> {
+    const buffer = this.buffer(name);
     const x: Tensor = this.plan.outputs.get(name) ?? this.plan.named.get(name)!.tensor;
     const at = (d: Dim) => evaluate(d, extents);
     const [height, columns] = [at(rows(x)), width(x)];
@@ -252,7 +253,7 @@ export class Session {
     const [first, step] = [at(offset), at(stride)];
     const span = height === 0 ? 0 : (height - 1) * step + columns;
     if (span === 0) return new ArrayBuffer(0);
-    const words = new Uint32Array((await this.device.read(this.buffer(name), first * 4, span * 4)).buffer);
+    const words = new Uint32Array((await this.device.read(buffer, first * 4, span * 4)).buffer);
     if (step === columns) return words.buffer;
     const dense = new Uint32Array(height * columns);
     for (let r = 0; r < height; r++) dense.set(words.subarray(r * step, r * step + columns), r * columns);

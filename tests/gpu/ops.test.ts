@@ -6,7 +6,13 @@ import type { CaseList } from '../support/case.ts';
 import { runCase } from '../support/run_case.ts';
 
 const files = import.meta.glob<{ list: CaseList }>('../cases/*.ts', { eager: true });
-const only = process.env.OVERTONE_OPS?.split(',');
+const lists = Object.values(files).map(({ list }) => list);
+const ops = lists.map(({ op }) => op).sort();
+const only = process.env.OVERTONE_OPS?.split(',') ?? ops;
+const unknown = only.filter((op) => !ops.includes(op));
+if (unknown.length > 0)
+  throw new Error(`OVERTONE_OPS must name ops of tests/cases (${ops.join(', ')}) but names ${unknown.join(', ')}`);
+
 let device: Device;
 beforeAll(async () => {
   device = await openDevice();
@@ -14,8 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-for (const { list } of Object.values(files)) {
-  if (only && !only.includes(list.op)) continue;
+for (const list of lists.filter(({ op }) => only.includes(op))) {
   describe(list.op, () => {
     test.each(list.cases.filter((c) => !c.timed).map((c) => [c.name, c] as const))('%s', async (_, op) => {
       const { worst } = await runCase(device, op);

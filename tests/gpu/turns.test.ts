@@ -129,4 +129,7 @@ test('our own refusals inside a GPU step keep their kind', async () => {
   await expect(made).rejects.toThrow(ArgumentError);
   await expect(made).rejects.toThrow('[g] buffer x must hold 128 bytes but holds 16');
   small.destroy();
+  const session = await createSession(device, compile(graph));
+  await expect(session.read('z')).rejects.toThrow('[g] z must be an input, a state or an output; there are x, y');
+  session.destroy();
 });
