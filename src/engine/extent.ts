@@ -35,6 +35,11 @@ export class Size {
 
 export type Dim = number | Size;
 
+/** Whether a value from plain JavaScript is a dimension: a whole number from 0, or made of extents. */
+export function isDim(value: unknown): value is Dim {
+  return value instanceof Size || (Number.isSafeInteger(value) && (value as number) >= 0);
+}
+
 function termText(term: Term): string {
   const atoms = term.atoms.map((a) => a.text).join('·');
   return term.atoms.length === 0 ? String(term.factor) : term.factor === 1 ? atoms : `${term.factor}·${atoms}`;

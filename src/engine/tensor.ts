@@ -1,7 +1,7 @@
 /** A tensor: the description of a value in a graph. It owns nothing; where its elements live is the plan's business. */
 import type { Dtype } from './dtype.ts';
 import { GraphError } from './errors.ts';
-import { type Dim, add, divisible, maximum, mul, sameDim, shapeText } from './extent.ts';
+import { type Dim, add, divisible, isDim, maximum, mul, sameDim, shapeText } from './extent.ts';
 import type { Graph, Node } from './graph.ts';
 
 export type Role = 'weight' | 'input' | 'state' | 'intermediate';
@@ -72,8 +72,10 @@ function viewOf(x: Tensor, shape: readonly Dim[], offset: Dim, stride: Dim, name
 /** Columns [start, start + count) of the last axis; a view, no copy. */
 export function columns(x: Tensor, start: number, count: number): Tensor {
   const { offset, stride } = placement(x);
-  if (start < 0 || count < 1 || start + count > width(x))
-    throw new GraphError(`[columns] ${x.name} must hold columns ${start}…${start + count} but has ${width(x)}`);
+  if (![start, count].every(Number.isSafeInteger) || start < 0 || count < 1 || start + count > width(x))
+    throw new GraphError(
+      `[columns] ${x.name} must hold ${count} columns from ${start} on, whole numbers, but has ${width(x)}`,
+    );
   return viewOf(
     x,
     [...x.shape.slice(0, -1), count],
@@ -83,8 +85,16 @@ export function columns(x: Tensor, start: number, count: number): Tensor {
   );
 }
 
-/** `count` rows from row `start` of x read as (rows, width); a view of shape (count, width). */
+/**
+ * `count` rows from row `start` of x read as (rows, width); a view of shape (count, width). Errors: GraphError for rows that x never has. Where
+ * both depend on extents, each must fit by itself; that they fit together is up to the run.
+ */
 export function rowRange(x: Tensor, start: Dim, count: Dim): Tensor {
+  const fits = isDim(start) && isDim(count) && rowsNeeded(start, count).every((needed) => needed <= maximum(rows(x)));
+  if (!fits)
+    throw new GraphError(
+      `[row_range] ${x.name} must hold ${String(count)} rows from ${String(start)} on but has ${String(rows(x))}`,
+    );
   const { offset, stride } = placement(x);
   return viewOf(
     x,
@@ -93,6 +103,11 @@ export function rowRange(x: Tensor, start: Dim, count: Dim): Tensor {
     stride,
     `${x.name}[${String(start)}:+${String(count)}]`,
   );
+}
+
+function rowsNeeded(start: Dim, count: Dim): number[] {
+  const [first, most] = [maximum(start), maximum(count)];
+  return typeof start === 'number' || typeof count === 'number' ? [first + most] : [first, most];
 }
 
 /** Another shape over the same elements; a strided view keeps its last axis. */

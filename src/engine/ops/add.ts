@@ -3,6 +3,7 @@ import { GraphError } from '../errors.ts';
 import { sameDim, shapeText } from '../extent.ts';
 import { type Op, call } from '../op.ts';
 import { type Tensor, rows } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 import { elementwiseOp } from './elementwise.ts';
 
 const addOp: Op<Record<string, never>> = elementwiseOp({
@@ -16,6 +17,7 @@ const addOp: Op<Record<string, never>> = elementwiseOp({
 
 /** a + b. b has a's shape, or its last axes: then b is added to each of a's leading blocks. */
 export function add(a: Tensor, b: Tensor): Tensor {
+  checkFloats('add', { a, b });
   const tail = a.shape.slice(a.shape.length - b.shape.length);
   if (b.shape.length > a.shape.length || !b.shape.every((d, i) => sameDim(d, tail[i])))
     throw new GraphError(`[add] b must be ${shapeText(a.shape)} or its last axes but got ${shapeText(b.shape)}`);

@@ -4,6 +4,7 @@ import { GraphError } from '../errors.ts';
 import { ceilDiv, mul, shapeText } from '../extent.ts';
 import { type Op, call, checkDtype, checkShape } from '../op.ts';
 import { type Tensor, isAligned, isContiguous, placement, root, rows, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 import { type RopeAttrs, ropeDispatch, ropeOp } from './rope.ts';
 
 const appendOp: Op<{ readonly rope?: RopeAttrs }> = {
@@ -42,6 +43,7 @@ const appendOp: Op<{ readonly rope?: RopeAttrs }> = {
  * Returns the cache as it is afterwards.
  */
 export function append(cache: Tensor, x: Tensor, past: Tensor): Tensor {
+  checkFloats('append', { cache, x });
   if (cache.role !== 'state' || !isContiguous(cache) || root(cache).shape.length !== 3)
     throw new GraphError(
       `[append] cache must be a whole state (B, S, C) but ${cache.name} is ${shapeText(cache.shape)}`,

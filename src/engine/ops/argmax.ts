@@ -4,6 +4,7 @@ import { GraphError } from '../errors.ts';
 import { ceilDiv, mul, shapeText } from '../extent.ts';
 import { type Dispatch, type Op, call, checkDtype, checkShape } from '../op.ts';
 import { type Tensor, placement, root, rows, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 
 const argmaxOp: Op<{ penalty: number }> = {
   name: 'argmax',
@@ -36,6 +37,7 @@ const argmaxOp: Op<{ penalty: number }> = {
  * NaN, 0 where all are NaN. logits (…, V) of one row, seen: a u32 state (V), 1 for ids chosen before → u32 (1); sets seen[id] to 1.
  */
 export function argmax(logits: Tensor, seen: Tensor, { penalty }: { readonly penalty: number }): Tensor {
+  checkFloats('argmax', { logits });
   if (rows(logits) !== 1) throw new GraphError(`[argmax] logits must be one row but got ${shapeText(logits.shape)}`);
   if (root(seen).role !== 'state' || seen.view)
     throw new GraphError(`[argmax] seen must be a whole state but ${seen.name} is ${root(seen).role}`);

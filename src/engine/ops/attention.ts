@@ -4,6 +4,7 @@ import { GraphError } from '../errors.ts';
 import { ceilDiv, mul, shapeText } from '../extent.ts';
 import { type Op, call, checkDtype, checkShape } from '../op.ts';
 import { type Tensor, isAligned, placement, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 
 export interface AttentionHeads {
   /** Query heads; q is heads·D wide. */
@@ -67,6 +68,7 @@ const attentionOp: Op<Attrs> = {
  * causal, 0 … past[b] + T − 1 otherwise; never beyond S. Without `past`, S must be T. Errors: GraphError when shapes do not fit.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, o: AttentionHeads): Tensor {
+  checkFloats('attention', { q, k, v });
   const { heads, kvHeads, causal = false, past } = o;
   if (q.shape.length !== 3) throw new GraphError(`[attention] q must be (B, T, heads·D) but got ${shapeText(q.shape)}`);
   if (width(q) % heads !== 0 || heads % kvHeads !== 0)

@@ -4,6 +4,7 @@ import { GraphError } from '../errors.ts';
 import { ceilDiv, mul, sameDim, shapeText } from '../extent.ts';
 import { type Op, call, checkContiguous, checkShape } from '../op.ts';
 import { type Tensor, isContiguous, rows, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 
 /** Where zeros stand around x: one on all four sides, one to the right and below, or none. */
 export type Padding = 'same' | 'corner' | 'none';
@@ -92,6 +93,7 @@ export interface Conv2dCall {
  * Errors: GraphError when shapes do not fit or the filter is larger than what it slides over.
  */
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2dCall = {}): Tensor {
+  checkFloats('conv2d', { x, weight, bias });
   const [height, breadth, channels] = pictureShape('conv2d', x.name, x);
   checkContiguous('conv2d', x.name, x);
   const [columns, , kernel] = weight.shape as readonly number[];

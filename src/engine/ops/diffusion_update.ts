@@ -4,6 +4,7 @@ import { GraphError } from '../errors.ts';
 import { type Dim, ceilDiv, mul } from '../extent.ts';
 import { type Op, call, checkContiguous, checkShape } from '../op.ts';
 import { type Tensor, root, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 
 interface DiffusionAttrs {
   readonly step: Dim;
@@ -54,6 +55,7 @@ export function diffusionUpdate(
   coefficients: Tensor,
   options: DiffusionUpdateOptions,
 ): Tensor {
+  checkFloats('diffusion_update', { x, head, noise, coefficients });
   const { branches, rows } = options;
   if (root(x).role !== 'state')
     throw new GraphError(`[diffusion_update] x must be a state but ${x.name} is ${root(x).role}`);

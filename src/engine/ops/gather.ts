@@ -5,6 +5,7 @@ import { GraphError } from '../errors.ts';
 import { type Dim, add, ceilDiv, maximum, mul } from '../extent.ts';
 import { type Dispatch, type Op, type Operand, call, checkDtype } from '../op.ts';
 import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 
 const gatherOp: Op<Record<string, never>> = {
   name: 'gather',
@@ -58,6 +59,7 @@ const gatherOp: Op<Record<string, never>> = {
 export function gather(index: Tensor, ...sources: Tensor[]): Tensor {
   checkDtype('gather', 'index', index, 'u32');
   if (sources.length === 0) throw new GraphError('[gather] there must be at least one source');
+  checkFloats('gather', Object.fromEntries(sources.map((s, i) => [`source ${i}`, s])));
   const columns = width(sources[0]);
   for (const s of sources) {
     if (width(s) !== columns) throw new GraphError(`[gather] ${s.name} must be ${columns} wide but is ${width(s)}`);

@@ -2,6 +2,7 @@
 import { declareActivation } from '../../../shaders/activation.ts';
 import { call } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 import { elementwiseOp } from './elementwise.ts';
 
 const geluOp = elementwiseOp({
@@ -14,5 +15,6 @@ const geluOp = elementwiseOp({
 
 /** ½x(1 + erf(x/√2)), element by element. */
 export function gelu(x: Tensor): Tensor {
+  checkFloats('gelu', { x });
   return call(geluOp, { x }, {}, { shape: x.shape });
 }

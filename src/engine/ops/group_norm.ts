@@ -11,6 +11,7 @@ import { GraphError } from '../errors.ts';
 import { mul } from '../extent.ts';
 import { type Dispatch, type Op, call, checkContiguous, checkShape } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 import { pictureShape } from './conv2d.ts';
 
 interface GroupNormAttrs {
@@ -84,6 +85,7 @@ export interface GroupNormOptions {
 
 /** (x − mean)/sqrt(var + eps)·weight + bias, biased variance over positions and each group of channels. x (H, W, C), weight, bias (C) → (H, W, C). */
 export function groupNorm(x: Tensor, weight: Tensor, bias: Tensor, { groups, eps }: GroupNormOptions): Tensor {
+  checkFloats('group_norm', { x, weight, bias });
   const [, , channels] = pictureShape('group_norm', x.name, x);
   checkContiguous('group_norm', x.name, x);
   if (!Number.isInteger(channels / groups) || groups < 1)

@@ -4,6 +4,7 @@ import { GraphError } from '../errors.ts';
 import { type Dim, ceilDiv, mul } from '../extent.ts';
 import { type Op, type Operand, call, checkShape } from '../op.ts';
 import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 
 const layerNormOp: Op<{ eps: number }> = {
   name: 'layer_norm',
@@ -54,6 +55,7 @@ export interface LayerNormOptions {
 
 /** (x − mean)/sqrt(var + eps) over the last axis, biased variance. x (…, W) → (…, W). */
 export function layerNorm(x: Tensor, { eps, weight, bias, shift, scale }: LayerNormOptions): Tensor {
+  checkFloats('layer_norm', { x, weight, bias, shift, scale });
   if (!weight !== !bias) throw new GraphError('[layer_norm] weight and bias must be given together');
   if (!shift !== !scale) throw new GraphError('[layer_norm] shift and scale must be given together');
   if (weight) checkShape('layer_norm', `weight ${weight.name}`, weight, [width(x)]);

@@ -14,6 +14,7 @@ import { ceilDiv, divisible, maximum, mul, sameDim } from '../extent.ts';
 import type { Node } from '../graph.ts';
 import { type Dispatch, type Lowering, type Op, type Operand, call, checkShape } from '../op.ts';
 import { type Tensor, isAligned, isContiguous, placement, rows, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 
 interface LinearAttrs {
   readonly activation: Activation;
@@ -137,6 +138,7 @@ function sameRows(residual: Tensor, node: Node<LinearAttrs>): boolean {
 
 /** x·Wᵀ + bias. x (…, K), weight (N, K), bias (N) → (…, N). Errors: GraphError when shapes do not fit. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  checkFloats('linear', { x, weight, bias });
   if (weight.shape.length !== 2 || weight.shape[1] !== width(x))
     throw new GraphError(
       `[linear] weight must be [N, ${width(x)}] but got [${weight.shape.join(', ')}] (${weight.name})`,

@@ -2,6 +2,7 @@
 import { GraphError } from '../errors.ts';
 import { call } from '../op.ts';
 import { type Tensor, rows, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 import { elementwiseOp } from './elementwise.ts';
 
 const outerAddOp = elementwiseOp({
@@ -15,6 +16,7 @@ const outerAddOp = elementwiseOp({
 
 /** a (S, W), b (R, W) → (S, R, W) with a's row s plus b's row r. */
 export function outerAdd(a: Tensor, b: Tensor): Tensor {
+  checkFloats('outer_add', { a, b });
   if (width(a) !== width(b)) throw new GraphError(`[outer_add] b must be ${width(a)} wide but is ${width(b)}`);
   return call(outerAddOp, { a, b }, {}, { shape: [rows(a), rows(b), width(a)] });
 }

@@ -4,6 +4,7 @@ import { rmsNormShader } from '../../../shaders/rms_norm.ts';
 import { ceilDiv, mul } from '../extent.ts';
 import { type Op, call, checkShape } from '../op.ts';
 import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 
 const rmsNormOp: Op<{ eps: number }> = {
   name: 'rms_norm',
@@ -28,6 +29,7 @@ const rmsNormOp: Op<{ eps: number }> = {
 
 /** x (…, W), weight (W) → (…, W). */
 export function rmsNorm(x: Tensor, weight: Tensor, { eps }: { eps: number }): Tensor {
+  checkFloats('rms_norm', { x, weight });
   checkShape('rms_norm', `weight ${weight.name}`, weight, [width(x)]);
   return call(rmsNormOp, { x, weight }, { eps }, { shape: x.shape });
 }

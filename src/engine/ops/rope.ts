@@ -4,6 +4,7 @@ import { GraphError } from '../errors.ts';
 import { type Dim, ceilDiv, mul, shapeText } from '../extent.ts';
 import { type Dispatch, type Op, call, checkDtype, checkShape } from '../op.ts';
 import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 
 export interface RopeAttrs {
   readonly heads: number;
@@ -43,6 +44,7 @@ export const ropeOp: Op<RopeAttrs> = {
  * Angles are exact to 2^−32 turns for positions up to 2^31. Errors: GraphError when shapes do not fit or D is odd.
  */
 export function rope(x: Tensor, { heads, theta, past }: RopeAttrs & { readonly past: Tensor }): Tensor {
+  checkFloats('rope', { x });
   if (x.shape.length !== 3) throw new GraphError(`[rope] x must be (B, T, heads·D) but got ${shapeText(x.shape)}`);
   if (width(x) % (2 * heads) !== 0)
     throw new GraphError(`[rope] x must hold ${heads} heads of equal, even width but is ${width(x)} wide`);

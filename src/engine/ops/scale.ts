@@ -1,10 +1,12 @@
 /** scale(x, factor): x · factor, a fixed number. */
 import { call } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 import { elementwiseOp } from './elementwise.ts';
 
 /** x · factor, element by element; a strided x comes out contiguous. */
 export function scale(x: Tensor, factor: number): Tensor {
+  checkFloats('scale', { x });
   const op = elementwiseOp({
     name: 'scale',
     inputs: ['x'],

@@ -4,6 +4,7 @@ import { GraphError } from '../errors.ts';
 import { ceilDiv, mul } from '../extent.ts';
 import { type Op, call, checkDtype } from '../op.ts';
 import { type Tensor, isAligned, placement, root, rows, width } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 
 const scatterOp: Op<Record<string, never>> = {
   name: 'scatter',
@@ -27,6 +28,7 @@ const scatterOp: Op<Record<string, never>> = {
 
 /** target[index[i]] = x[i]. target: a state (…, W); index u32 (R); x (R, W). Returns the state as it is afterwards. */
 export function scatter(target: Tensor, index: Tensor, x: Tensor): Tensor {
+  checkFloats('scatter', { target, x });
   checkDtype('scatter', 'index', index, 'u32');
   if (root(target).role !== 'state')
     throw new GraphError(`[scatter] target must be a state but ${target.name} is ${root(target).role}`);

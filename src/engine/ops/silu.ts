@@ -2,6 +2,7 @@
 import { declareActivation } from '../../../shaders/activation.ts';
 import { call } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 import { elementwiseOp } from './elementwise.ts';
 
 const siluOp = elementwiseOp({
@@ -14,5 +15,6 @@ const siluOp = elementwiseOp({
 
 /** x / (1 + e^−x), element by element. */
 export function silu(x: Tensor): Tensor {
+  checkFloats('silu', { x });
   return call(siluOp, { x }, {}, { shape: x.shape });
 }

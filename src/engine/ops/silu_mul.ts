@@ -2,6 +2,7 @@
 import { declareActivation } from '../../../shaders/activation.ts';
 import { call, checkShape } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 import { elementwiseOp } from './elementwise.ts';
 
 const siluMulOp = elementwiseOp({
@@ -14,6 +15,7 @@ const siluMulOp = elementwiseOp({
 
 /** silu(gate) ∘ up, both of one shape. */
 export function siluMul(gate: Tensor, up: Tensor): Tensor {
+  checkFloats('silu_mul', { gate, up });
   checkShape('silu_mul', 'up', up, gate.shape);
   return call(siluMulOp, { gate, up }, {}, { shape: gate.shape });
 }

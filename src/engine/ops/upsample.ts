@@ -3,6 +3,7 @@ import { upsampleLanes, upsampleShader } from '../../../shaders/upsample.ts';
 import { ceilDiv } from '../extent.ts';
 import { type Op, call, checkContiguous } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
+import { checkFloats } from './check_floats.ts';
 import { pictureShape } from './conv2d.ts';
 
 const upsampleOp: Op<Record<string, never>> = {
@@ -25,6 +26,7 @@ const upsampleOp: Op<Record<string, never>> = {
 
 /** Every pixel twice in both directions: x (H, W, C) → (2H, 2W, C). */
 export function upsample(x: Tensor): Tensor {
+  checkFloats('upsample', { x });
   const [height, width, channels] = pictureShape('upsample', x.name, x);
   checkContiguous('upsample', x.name, x);
   return call(upsampleOp, { x }, {}, { shape: [2 * height, 2 * width, channels] });

@@ -1,0 +1,158 @@
+/** What plain JavaScript may hand to the engine while a graph is built, and the sentence it gets for it. */
+import { describe, expect, it } from 'vitest';
+import {
+  type Dtype,
+  Graph,
+  GraphError,
+  type Tensor,
+  add,
+  append,
+  argmax,
+  attention,
+  columns,
+  conv2d,
+  extent,
+  gatedAdd,
+  gather,
+  gelu,
+  groupNorm,
+  layerNorm,
+  linear,
+  mulDims,
+  outerAdd,
+  rmsNorm,
+  rope,
+  rowRange,
+  scale,
+  scatter,
+  silu,
+  siluMul,
+  upsample,
+} from '../../src/engine/index.ts';
+
+function refused(build: () => unknown, sentence: string): void {
+  expect(build).toThrow(GraphError);
+  expect(build).toThrow(sentence);
+}
+
+describe('a declared tensor', () => {
+  const dims: unknown[] = [-1, NaN, 1.5, '4', Infinity, null, 2 ** 53];
+  it.each(dims)('must have no dimension %j', (dim) => {
+    const graph = new Graph('g');
+    const shape = [4, dim as number];
+    const sentence = `[graph g] x must have whole dimensions from 0 up but dimension 1 is ${typeof dim} ${String(dim)}`;
+    refused(() => graph.input('x', shape), sentence);
+    refused(() => graph.state('x', shape), sentence);
+    refused(() => graph.weight('x', shape), sentence);
+  });
+
+  it('must have a known type, and the same one everywhere', () => {
+    const graph = new Graph('g');
+    refused(
+      () => graph.input('x', [4], 'f64' as Dtype),
+      '[graph g] x must be one of f32, f16, bf16, u32, i32 but is f64',
+    );
+    graph.input('x', [4]);
+    refused(
+      () => graph.input('x', [4], 'u32'),
+      'must be declared alike everywhere but is input f32 [4] and input u32 [4]',
+    );
+  });
+
+  it('may have extents and no elements', () => {
+    const graph = new Graph('g');
+    expect(graph.input('x', [extent('n', 3), 0]).shape[1]).toBe(0);
+  });
+});
+
+describe('an output', () => {
+  it('must belong to the graph', () => {
+    const other = silu(new Graph('other').input('x', [4]));
+    refused(() => new Graph('g').output('y', other), '[graph g] output y must be of this graph but belongs to other');
+  });
+});
+
+describe('a view', () => {
+  const x = new Graph('g').input('x', [4, 8]);
+  const n = extent('n', 5);
+
+  it.each([
+    [2, 40],
+    [-2, 1],
+    [NaN, 1],
+    [0, NaN],
+    [0.5, 1],
+    [0, 5],
+    [4, 1],
+    [0, n],
+    [n, 1],
+    [n, n],
+    ['1' as unknown as number, 1],
+  ])('must lie in the rows: %s, %s', (start, count) => {
+    refused(
+      () => rowRange(x, start, count),
+      `[row_range] x must hold ${String(count)} rows from ${String(start)} on but has 4`,
+    );
+  });
+
+  it.each([
+    [6, 4],
+    [-1, 2],
+    [0.5, 2],
+    [NaN, 2],
+    [0, NaN],
+    [0, 0],
+    ['1' as unknown as number, 1],
+  ])('must lie in the columns: %s, %s', (start, count) => {
+    refused(() => columns(x, start, count), `[columns] x must hold ${count} columns from ${start} on`);
+  });
+
+  it('may end where the tensor does, at the extents it has at most', () => {
+    const picture = extent('picture', 3);
+    const many = new Graph('g').input('x', [mulDims(4, 2), 8]);
+    expect(String(rowRange(many, mulDims(picture, 2), 2).shape[0])).toBe('2');
+    expect(rowRange(many, extent('start', 8), extent('count', 8)).shape[1]).toBe(8);
+    expect(rowRange(many, 8, 0).shape[0]).toBe(0);
+    expect(columns(many, 7, 1).shape).toEqual([8, 1]);
+  });
+});
+
+describe('an op of numbers', () => {
+  const graph = new Graph('g');
+  const f = (name: string, shape: number[], dtype: Dtype = 'f32') =>
+    graph.input(`${name}.${dtype}.${shape}`, shape, dtype);
+  const w = (...shape: number[]) => graph.weight(`w.${shape}`, shape);
+  const [x, u] = [f('x', [4, 8]), f('u', [4, 8], 'u32')];
+  const [cube, ids] = [f('c', [1, 4, 8], 'u32'), f('past', [1], 'u32')];
+  const seen = graph.state('seen', [8], 'u32');
+  const calls: [string, () => Tensor][] = [
+    ['[add] a', () => add(u, x)],
+    ['[add] b', () => add(x, u)],
+    ['[scale] x', () => scale(u, 2)],
+    ['[silu] x', () => silu(u)],
+    ['[gelu] x', () => gelu(u)],
+    ['[silu_mul] gate', () => siluMul(u, x)],
+    ['[silu_mul] up', () => siluMul(x, u)],
+    ['[gated_add] x', () => gatedAdd(u, x, x)],
+    ['[gated_add] gate', () => gatedAdd(x, u, x)],
+    ['[gated_add] z', () => gatedAdd(x, x, u)],
+    ['[outer_add] a', () => outerAdd(u, x)],
+    ['[outer_add] b', () => outerAdd(x, u)],
+    ['[linear] x', () => linear(u, w(3, 8))],
+    ['[layer_norm] x', () => layerNorm(u, { eps: 1e-6 })],
+    ['[layer_norm] shift', () => layerNorm(x, { eps: 1e-6, shift: u, scale: x })],
+    ['[rms_norm] x', () => rmsNorm(u, w(8), { eps: 1e-6 })],
+    ['[group_norm] x', () => groupNorm(cube, w(8), w(8), { groups: 2, eps: 1e-6 })],
+    ['[conv2d] x', () => conv2d(cube, w(3, 8, 1, 1))],
+    ['[upsample] x', () => upsample(cube)],
+    ['[attention] q', () => attention(cube, cube, cube, { heads: 2, kvHeads: 2 })],
+    ['[rope] x', () => rope(cube, { heads: 2, theta: 1e4, past: ids })],
+    ['[append] x', () => append(graph.state('cache', [1, 9, 8]), cube, ids)],
+    ['[scatter] x', () => scatter(graph.state('rows', [9, 8]), f('i', [4], 'u32'), u)],
+    ['[gather] source 1', () => gather(f('i', [4], 'u32'), x, u)],
+    ['[argmax] logits', () => argmax(f('logits', [1, 8], 'u32'), seen, { penalty: 1 })],
+  ];
+  it.each(calls)('%s must be f32', (subject, build) => {
+    refused(build, `${subject} must be f32 but got u32`);
+  });
+});
