@@ -19,18 +19,54 @@ export interface Randomness {
 }
 
 /**
- * Randomness from a seed, a whole number from 0 to 2⁵³−1. Picture i draws from the stream of seed + i, so it equals the one
- * picture of a run started with seed + i.
+ * What a source of randomness gave as an order of `count` tokens, as Uint32Array.
+ * @throws ArgumentError unless it is a permutation of 0 … count−1.
  */
-export function seeded(seed: number): Randomness {
+export function checkOrder(order: ArrayLike<number>, count: number): Uint32Array {
+  const refuse = (sentence: string): never => {
+    throw new ArgumentError(`[randomness] an order ${sentence}`);
+  };
+  if (typeof order !== 'object' || order === null) refuse(`must be a list of numbers but is ${String(order)}`);
+  if (order.length !== count) refuse(`must order ${count} tokens but has ${order.length}`);
+  const seen = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const token = order[i];
+    const known = Number.isInteger(token) && token >= 0 && token < count;
+    if (!known || seen[token])
+      refuse(`must have each of 0 … ${count - 1} once but has ${String(token)}${known ? ' twice' : ''}`);
+    seen[token] = 1;
+  }
+  return order instanceof Uint32Array ? order : Uint32Array.from(order);
+}
+
+/** What a source of randomness gave as noise of `steps` × `rows` tokens. @throws ArgumentError for another length. */
+export function checkNoise(noise: Float32Array, steps: number, rows: number): Float32Array {
+  const length = steps * rows * TOKEN_DIM;
+  if (!(noise instanceof Float32Array) || noise.length !== length)
+    throw new ArgumentError(
+      `[randomness] noise must be a Float32Array of ${steps} steps of ${rows} rows of ${TOKEN_DIM}, ${length} values, but has ${String((noise as Float32Array | undefined)?.length)}`,
+    );
+  return noise;
+}
+
+/**
+ * Randomness from a seed, a whole number from 0 to 2⁵³−1. Picture i draws from the stream of seed + i, so it equals the one
+ * picture of a run started with seed + i. @throws ArgumentError where the last of `pictures` would pass 2⁵³.
+ */
+export function seeded(seed: number, pictures = 1): Randomness {
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new ArgumentError(`[seed] must be a whole number from 0 to 2^53 − 1 but is ${seed}`);
-  const stream = (picture: number, purpose: number, iteration: number) => {
+  const keyOf = (picture: number): number => {
     const key = seed + picture;
     if (!Number.isSafeInteger(key))
       throw new ArgumentError(
         `[seed] must leave room for picture ${picture} below 2^53 but is ${seed}: take a smaller one`,
       );
+    return key;
+  };
+  keyOf(pictures - 1);
+  const stream = (picture: number, purpose: number, iteration: number) => {
+    const key = keyOf(picture);
     return words(key % 2 ** 32, Math.floor(key / 2 ** 32), purpose, iteration);
   };
   return {
@@ -64,7 +100,10 @@ export interface Recording {
   readonly noise: readonly Float32Array[];
 }
 
-/** Randomness that replays a recording. @throws ArgumentError when it is asked for another number of pictures, tokens, steps or rows. */
+/**
+ * Randomness that replays a recording. @throws ArgumentError when it is asked for another number of pictures, tokens, steps or rows, or has an
+ * order that is none.
+ */
 export function recorded({ order, noise }: Recording): Randomness {
   const pictures = order.length;
   const refuse = (sentence: string): never => {
@@ -77,7 +116,7 @@ export function recorded({ order, noise }: Recording): Randomness {
       check(picture);
       if (order[picture].length !== count)
         refuse(`orders ${order[picture].length} tokens of picture ${picture} but ${count} were asked for`);
-      return order[picture].slice();
+      return checkOrder(order[picture], count).slice();
     },
     noise(picture, iteration, steps, rows) {
       check(picture);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ArgumentError } from '../../../src/engine/index.ts';
-import { below, philox4x32, recorded, seeded } from '../../../src/harmon/random.ts';
+import { below, checkNoise, checkOrder, philox4x32, recorded, seeded } from '../../../src/harmon/random.ts';
 import { goldenPath } from '../../support/golden.ts';
 import { numbersOf, readSafetensors } from '../../support/safetensors.ts';
 
@@ -100,6 +100,47 @@ describe('seeded', () => {
   });
 });
 
+describe('seeded, told of all pictures', () => {
+  it('refuses a seed without room for the last of them', () => {
+    expect(() => seeded(Number.MAX_SAFE_INTEGER - 1, 2)).not.toThrow();
+    const late = () => seeded(Number.MAX_SAFE_INTEGER - 1, 3);
+    expect(late).toThrow(ArgumentError);
+    expect(late).toThrow('[seed] must leave room for picture 2 below 2^53 but is 9007199254740990: take a smaller one');
+  });
+});
+
+describe('what a source of randomness gives', () => {
+  it.each([
+    [[0, 1], 'must order 3 tokens but has 2'],
+    [[0, 1, 2, 3], 'must order 3 tokens but has 4'],
+    [[0, 1, 1], 'must have each of 0 … 2 once but has 1 twice'],
+    [[0, 1, 3], 'must have each of 0 … 2 once but has 3'],
+    [[0, -1, 2], 'must have each of 0 … 2 once but has -1'],
+    [[0, NaN, 2], 'must have each of 0 … 2 once but has NaN'],
+    [['0', 1, 2], 'must have each of 0 … 2 once but has 0'],
+    [undefined, 'must be a list of numbers but is undefined'],
+    [null, 'must be a list of numbers but is null'],
+  ])('is no order: %j', (order, sentence) => {
+    const check = () => checkOrder(order as number[], 3);
+    expect(check).toThrow(ArgumentError);
+    expect(check).toThrow(`[randomness] an order ${sentence}`);
+  });
+
+  it('is an order', () => {
+    expect(Array.from(checkOrder(Uint32Array.from([2, 0, 1]), 3))).toEqual([2, 0, 1]);
+    expect(checkOrder([1, 0], 2)).toEqual(Uint32Array.from([1, 0]));
+  });
+
+  it('is noise of the asked length', () => {
+    const noise = new Float32Array(32);
+    expect(checkNoise(noise, 2, 1)).toBe(noise);
+    expect(() => checkNoise(noise, 2, 2)).toThrow(
+      '[randomness] noise must be a Float32Array of 2 steps of 2 rows of 16, 64 values, but has 32',
+    );
+    expect(() => checkNoise([] as unknown as Float32Array, 1, 1)).toThrow(ArgumentError);
+  });
+});
+
 describe('recorded', () => {
   const file = readSafetensors(goldenPath('text2image_batch.safetensors'));
   const all = numbersOf(file.get('order'));
@@ -113,6 +154,12 @@ describe('recorded', () => {
     expect(second.length).toBe(50 * 9 * 16);
     expect(second.slice(0, 16)).toEqual(noise[1].slice(9 * 16, 10 * 16));
     expect(second.slice(-16)).toEqual(noise[1].slice(-16));
+  });
+
+  it('refuses an order that is no permutation', () => {
+    const twice = recorded({ order: [Uint32Array.from([0, 1, 1])], noise: [] });
+    expect(() => twice.order(0, 3)).toThrow(ArgumentError);
+    expect(() => twice.order(0, 3)).toThrow('[randomness] an order must have each of 0 … 2 once but has 1 twice');
   });
 
   it.each([
