@@ -75,7 +75,7 @@ function splitsAsQwen2(json: unknown): boolean {
 /** The vocab, and the token that has each id. */
 function readVocab(json: unknown, rule: Rule): { vocab: TokenizerFile['vocab']; owner: Map<number, string> } {
   const vocab = record(json) ?? {};
-  rule(record(json) !== undefined, `the vocab must be an object of tokens and their ids but is ${show(json)}`);
+  if (vocab !== json) rule(false, `the vocab must be an object of tokens and their ids but is ${show(json)}`);
   const tokens = Object.keys(vocab);
   rule(tokens.length <= MAX_TOKENS, `the vocab must have at most ${MAX_TOKENS} tokens but has ${tokens.length}`);
   const owner = new Map<number, string>();
