@@ -1,5 +1,5 @@
 /** Compares a model with a folder of recordings (NAME.json what was asked, NAME.safetensors what came out), tensor by tensor. */
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDevice } from '../../node/device.ts';
 import { fileSource } from '../../node/files.ts';
@@ -43,14 +43,6 @@ export async function openTiny(): Promise<{ runtime: Runtime; device: Device; cl
     await Promise.all(sources.map((source) => source.close()));
   };
   return { runtime, device, close };
-}
-
-/** Names of the recordings of a folder that `compareRecording` knows. */
-export function recordingsIn(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((name) => /^(vae|text2image.*|image2text.*)\.safetensors$/.test(name))
-    .map((name) => name.replace('.safetensors', ''))
-    .sort();
 }
 
 export async function compareRecording(runtime: Runtime, folder: string, name: string): Promise<Comparison[]> {
