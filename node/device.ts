@@ -15,12 +15,7 @@ export async function openDevice(options: NodeDeviceOptions = {}): Promise<Devic
   Object.assign(globalThis, globals);
   kept.overtoneGpu ??= create([...(options.dawn ?? [])]);
   const adapter = await kept.overtoneGpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter)
-    throw new GpuError(
-      'no-adapter',
-      'device',
-      '[device] a Vulkan, Metal or Direct3D 12 driver must be installed but Dawn found no adapter: run `npm run setup`, or install mesa-vulkan-drivers 25 or newer',
-    );
+  if (!adapter) throw noAdapter(process.env);
   const device = await adapter.requestDevice({
     requiredFeatures: adapter.features.has('subgroups') ? ['subgroups'] : [],
     requiredLimits: {
@@ -35,6 +30,15 @@ export async function openDevice(options: NodeDeviceOptions = {}): Promise<Devic
     wait,
     now: () => performance.now(),
   });
+}
+
+/** Why there may be no adapter: a variable that chooses Vulkan's drivers, or no driver at all. */
+export function noAdapter(env: Readonly<Record<string, string | undefined>>): GpuError {
+  const name = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'].find((variable) => env[variable]);
+  const sentence = name
+    ? `Dawn must find an adapter but finds none while ${name} is ${JSON.stringify(env[name])}: unset ${name}, or let it name a driver that works`
+    : 'a Vulkan, Metal or Direct3D 12 driver must be installed but Dawn found no adapter: run `npm run setup`, or install mesa-vulkan-drivers 25 or newer';
+  return new GpuError('no-adapter', 'device', `[device] ${sentence}`);
 }
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));

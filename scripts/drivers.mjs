@@ -29,6 +29,10 @@ export const testAdapters = () =>
       ]
     : [{ name: 'default', manifest: undefined }];
 
+/** The variable that tells Vulkan's loader which drivers to take; undefined where none does. */
+export const driverVariable = () =>
+  ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'].find((name) => process.env[name]);
+
 /** Changes whenever a driver is installed, upgraded, removed or chosen by the environment. */
 export function driversFingerprint() {
   const files = [...MANIFESTS.flatMap(list), swiftshader()].filter((path) => existsSync(path));

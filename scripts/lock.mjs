@@ -21,8 +21,8 @@ export async function takeLock(path, onWait) {
   const mine = `${path}.${process.pid}`;
   let waited = false;
   for (;;) {
-    writeFileSync(mine, String(process.pid));
     try {
+      writeFileSync(mine, String(process.pid));
       linkSync(mine, path); // atomic, and the content is there from the start
       const beat = setInterval(() => utimesSync(path, new Date(), new Date()), 1000);
       beat.unref();

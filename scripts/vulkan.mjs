@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as apt from './apt.mjs';
 import { run } from './children.mjs';
-import { driversFingerprint } from './drivers.mjs';
+import { driversFingerprint, driverVariable } from './drivers.mjs';
 import { LOG, read, root, say, SetupError, stamp } from './workspace.mjs';
 
 const PROBE = `import { create, globals } from 'webgpu';
@@ -32,6 +32,11 @@ async function ensureDriver(kind, manifest, install) {
   const done = stamp(`driver-${manifest ? kind : 'any'}`);
   if (done.matches(facts()) && (!manifest || existsSync(manifest))) return;
   if (!(await works(manifest))) {
+    const name = manifest ? undefined : driverVariable();
+    if (name)
+      throw new SetupError(
+        `Dawn finds no adapter while ${name} is ${JSON.stringify(process.env[name])}: unset ${name}, or let it name a driver that works.`,
+      );
     await install();
     if (!(await works(manifest)))
       throw new SetupError(`${kind} is installed, but Dawn gets no adapter from it (log: ${LOG}).`);

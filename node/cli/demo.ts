@@ -4,6 +4,7 @@ import type { ModelPaths } from '../model.ts';
 import { checkOutput, fillName } from './output_file.ts';
 import { type Context, defaultSide, describePicture, makePictures, withModel } from './session.ts';
 import { phasesText, stopwatch } from './timing.ts';
+import { visible } from './wording.ts';
 
 export interface DemoOptions extends ModelPaths {
   readonly output: string;
@@ -29,16 +30,19 @@ export async function demo(options: DemoOptions, context: Context): Promise<void
   await withModel(options, context, plan, async (model, question, watch) => {
     const adapter = model.device.description;
     say('Adapter', adapter);
-    say('Model', model.config.name);
+    say('Model', visible(model.config.name));
     say('Prompt', prompt);
     const request = { prompt, seed, count: 1, batchSize: 1, iterations: ITERATIONS };
     const [picture] = await makePictures(model, request, context, watch);
     await output.save(picture, { prompt, settings: JSON.stringify({ seed, iterations: ITERATIONS }) });
     watch.mark('save');
     const making = watch.seconds();
-    say('Picture', `${output.path} (${picture.width}×${picture.height}, ${ITERATIONS} iterations, seed ${seed})`);
+    say(
+      'Picture',
+      `${visible(output.path)} (${picture.width}×${picture.height}, ${ITERATIONS} iterations, seed ${seed})`,
+    );
     say('Time', phasesText(making));
-    say('Question', question);
+    say('Question', visible(question));
     const describing = stopwatch();
     let label = 'Answer';
     const { text, ids } = await describePicture(model, picture, {}, context, describing, (piece) => {

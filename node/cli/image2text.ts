@@ -5,6 +5,7 @@ import type { HarmonConfig } from '../../src/harmon/index.ts';
 import { readPicture, readPrompt } from './input.ts';
 import { type Context, defaultSide, describePicture, withModel } from './session.ts';
 import { phasesText } from './timing.ts';
+import { counted } from './wording.ts';
 
 export interface Image2TextOptions extends ModelPaths {
   readonly image: string;
@@ -44,6 +45,6 @@ export async function image2text(options: Image2TextOptions, context: Context): 
       return;
     }
     print('\n');
-    note(`${ids.length} tokens on ${adapter}: ${phasesText(seconds)}\n`);
+    note(`${counted(ids.length, 'token')} on ${adapter}: ${phasesText(seconds)}\n`);
   });
 }

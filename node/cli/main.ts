@@ -1,10 +1,11 @@
 /** Runs the command line in this process and ends it with the right code: 0, 1 for failures, 2 for wrong usage, 128 + signal. */
 import { CommanderError } from 'commander';
-import { ArgumentError, OvertoneError } from '../../src/engine/index.ts';
-import { removeUnfinished } from '../files.ts';
+import { ArgumentError, FileError, OvertoneError } from '../../src/engine/index.ts';
+import { reasonOf, removeUnfinished } from '../files.ts';
 import { createProgram } from './program.ts';
 import { type Progress, createProgress } from './progress.ts';
 import { listen } from './signals.ts';
+import { visible, visibleLines } from './wording.ts';
 
 export async function main(args: readonly string[]): Promise<never> {
   const interrupts = listen();
@@ -14,9 +15,11 @@ export async function main(args: readonly string[]): Promise<never> {
     removeUnfinished();
   });
   // whoever read the results has gone (… | head -1): there is nobody left to work for
-  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === 'EPIPE' ? 0 : report(error, false)),
-  );
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    const why = error.code === 'ENOSPC' ? 'no space left' : reasonOf(error);
+    process.exit(report(new FileError(`standard output cannot be written: ${why}`, { cause: error }), false));
+  });
   process.stderr.on('error', () => undefined);
 
   const program = createProgram((settings) => {
@@ -25,7 +28,7 @@ export async function main(args: readonly string[]): Promise<never> {
       signal: interrupts.signal,
       progress,
       print: (text) => void process.stdout.write(text),
-      note: (text) => void process.stderr.write(text),
+      note: (text) => void process.stderr.write(visibleLines(text)),
     };
   });
   let code = 0;
@@ -46,8 +49,8 @@ function report(error: unknown, verbose: boolean): number {
   const isOurs = error instanceof OvertoneError;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const sentence = isOurs ? message : `an unexpected error, please report it: ${message.split('\n')[0]}`;
-  process.stderr.write(`overtone: ${sentence}\n`);
-  if (verbose) process.stderr.write(`${stack}\n`);
+  process.stderr.write(`overtone: ${visible(sentence.trimEnd())}\n`);
+  if (verbose) process.stderr.write(`${visibleLines(stack ?? '')}\n`);
   else if (!isOurs) process.stderr.write('overtone: --verbose shows where it happened\n');
   return error instanceof ArgumentError ? 2 : 1;
 }

@@ -7,6 +7,7 @@ import { type Image2TextOptions, image2text } from './image2text.ts';
 import { type Text2ImageOptions, text2image } from './text2image.ts';
 import { number, side, size, whole } from './values.ts';
 import type { Context } from './session.ts';
+import { visibleLines } from './wording.ts';
 
 /** Settings of any command that shape its context. */
 export interface Settings {
@@ -27,7 +28,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .addHelpText('after', '\nTry this:\n  $ overtone demo\n  $ overtone text2image --help')
     .showHelpAfterError('(overtone --help lists what there is)')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'overtone: ')) });
+    .configureOutput({ outputError: (text, write) => write(visibleLines(text.replace(/^error: /, 'overtone: '))) });
 
   const run =
     <Options extends Settings>(command: (options: Options, context: Context) => Promise<void>) =>

@@ -8,6 +8,7 @@ import { checkOutput, fillName } from './output_file.ts';
 import { type Context, defaultSide, makePictures, withModel } from './session.ts';
 import { phasesText } from './timing.ts';
 import type { Size } from './values.ts';
+import { counted, visible } from './wording.ts';
 
 export interface Text2ImageOptions extends ModelPaths {
   readonly prompt: string;
@@ -62,8 +63,8 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
       );
       return;
     }
-    const made = `${picture.width}×${picture.height}, ${request.iterations} iterations, seed ${seed}`;
-    print(`Picture  ${output.path} (${made})\nAdapter  ${adapter}\nTime     ${phasesText(seconds)}\n`);
+    const made = `${picture.width}×${picture.height}, ${counted(request.iterations, 'iteration')}, seed ${seed}`;
+    print(`Picture  ${visible(output.path)} (${made})\nAdapter  ${adapter}\nTime     ${phasesText(seconds)}\n`);
   });
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
-const MAIN = fileURLToPath(new URL('../../dist/node/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../dist/node/main.js', import.meta.url));
 
 export interface Ended {
   /** The exit code, or the name of the signal that killed the process. */

@@ -1,7 +1,9 @@
 /** What the command line says to wrong and to curious users, before any work. */
+import { spawnSync } from 'node:child_process';
+import { openSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { overtone } from './overtone.ts';
+import { MAIN, overtone, start } from './overtone.ts';
 
 const model = (name: string) => fileURLToPath(new URL(`../../models/harmon-tiny/${name}`, import.meta.url));
 
@@ -70,5 +72,39 @@ describe('files that are missing or of another kind', () => {
     const args = ['text2image', '--model', 'missing'];
     expect((await overtone([...args, '--verbose'])).stderr).toMatch(/^ +at /m);
     expect((await overtone(args, { env: { OVERTONE_DEBUG: '1' } })).stderr).toMatch(/^ +at /m);
+  });
+});
+
+describe('the outside', () => {
+  it('cannot steer the terminal by the name of a file', async () => {
+    const { code, stderr } = await overtone(['text2image', '--model', 'a\x1b[31m\nb\u202e']);
+    expect([code, stderr]).toEqual([
+      1,
+      'overtone: a\\u{1b}[31m\\u{a}b\\u{202e}: must be a model folder but there is none\n',
+    ]);
+    const option = await overtone(['text2image', '--a\x1b[31m']);
+    expect(option.stderr).toContain("unknown option '--a\\u{1b}[31m'\n");
+  });
+
+  it('is told in one sentence that standard output takes nothing', () => {
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, '--help'], {
+      stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([1, 'overtone: standard output cannot be written: no space left\n']);
+  });
+
+  it('learns of a full disk before the model is read', () => {
+    const args = [MAIN, 'text2image', '--num-iter', '1', '--no-progress'];
+    const { folder } = start(['--version']);
+    const { status, stderr } = spawnSync('bash', ['-c', 'ulimit -f 8; exec "$@"', 'bash', process.execPath, ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^overtone: --output "output\.png" cannot be written: it would be larger .*\n$/),
+    ]);
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
