@@ -22,16 +22,20 @@ export interface Running {
   readonly ended: Promise<Ended>;
   /** Resolves when stderr has said so. */
   said(text: string): Promise<void>;
+  /** What stderr has said so far. */
+  heard(): string;
 }
 
-/** Starts `overtone` with `args`. The folder and the process go at the end of the test. */
+/** Starts `overtone` with `args`; `shell` is a line of bash that runs it as "$@". The folder and the process go at the end of the test. */
 export function start(
   args: readonly string[],
-  { input, env }: { input?: string | Uint8Array; env?: Record<string, string> } = {},
+  { input, env, shell }: { input?: string | Uint8Array; env?: Record<string, string>; shell?: string } = {},
 ): Running {
   if (!existsSync(MAIN)) throw new Error('dist/node/main.js must be built: npm run build');
   const folder = mkdtempSync(join(tmpdir(), 'overtone-cli-'));
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, env: { ...process.env, ...env } });
+  const command = [process.execPath, MAIN, ...args];
+  const [program, ...rest] = shell === undefined ? command : ['bash', '-c', shell, 'bash', ...command];
+  const child = spawn(program, rest, { cwd: folder, env: { ...process.env, ...env } });
   onTestFinished(() => {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
@@ -54,7 +58,7 @@ export function start(
       void ended.then(({ code }) => reject(new Error(`ended with ${code} before it said ${text}: ${stderr}`)));
       look();
     });
-  return { folder, child, ended, said };
+  return { folder, child, ended, said, heard: () => stderr };
 }
 
 export const overtone = (args: readonly string[], options?: Parameters<typeof start>[1]): Promise<Ended> =>

@@ -109,6 +109,22 @@ describe('signals', () => {
     expect(readdirSync(run.folder)).toEqual([]);
   });
 
+  it('a hangup leaves alone what nohup started, which has its stdin from an unreadable file', async () => {
+    const run = start(quick, { shell: 'exec "$@" 0>/dev/null' });
+    await run.said('Iterations');
+    run.child.kill('SIGHUP');
+    expect((await run.ended).code).toBe(0);
+    expect(readdirSync(run.folder)).toEqual(['output.png']);
+  });
+
+  it('a hangup leaves alone what a shell started that ignores it', async () => {
+    const run = start(quick, { shell: `trap '' HUP; "$@" & echo $! >&2; wait $!` });
+    await run.said('Iterations');
+    process.kill(run.child.pid!, 'SIGHUP');
+    process.kill(Number(/^\d+/.exec(run.heard())![0]), 'SIGHUP');
+    expect((await run.ended).code).toBe(0);
+  });
+
   it('a second Ctrl-C changes neither the code nor the absence of a file', async () => {
     const run = start(long);
     await run.said('Iterations');

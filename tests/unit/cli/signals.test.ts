@@ -10,7 +10,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
   before = Object.fromEntries(NAMES.map((name) => [name, process.listeners(name)]));
   exits = [];
-  interrupts = listen((code) => exits.push(code));
+  interrupts = listen((code) => exits.push(code), false);
 });
 afterEach(() => {
   for (const name of NAMES)
@@ -35,6 +35,14 @@ it.each([
   expect(exits).toEqual([]);
   vi.advanceTimersByTime(100);
   expect(exits).toEqual([code]);
+});
+
+it('lets a hangup pass where hangups are ignored', () => {
+  const { signal } = listen((code) => exits.push(code), true);
+  const [own] = process.listeners('SIGHUP').slice(-1);
+  own('SIGHUP');
+  vi.advanceTimersByTime(1000);
+  expect([signal.aborted, exits]).toEqual([false, []]);
 });
 
 it('takes an echo for the same Ctrl-C, and a second one for the end', () => {
