@@ -40,6 +40,11 @@ export function isDim(value: unknown): value is Dim {
   return value instanceof Size || (Number.isSafeInteger(value) && (value as number) >= 0);
 }
 
+/** Whether a value from plain JavaScript is a whole number from 1. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 1;
+}
+
 function termText(term: Term): string {
   const atoms = term.atoms.map((a) => a.text).join('·');
   return term.atoms.length === 0 ? String(term.factor) : term.factor === 1 ? atoms : `${term.factor}·${atoms}`;

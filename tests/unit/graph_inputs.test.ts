@@ -11,6 +11,7 @@ import {
   attention,
   columns,
   conv2d,
+  diffusionUpdate,
   extent,
   gatedAdd,
   gather,
@@ -154,5 +155,59 @@ describe('an op of numbers', () => {
   ];
   it.each(calls)('%s must be f32', (subject, build) => {
     refused(build, `${subject} must be f32 but got u32`);
+  });
+});
+
+describe('a number that an op is given', () => {
+  const graph = new Graph('g');
+  const x = graph.input('x', [1, 4, 8]);
+  const past = graph.input('past', [1], 'u32');
+  const w = (...shape: number[]) => graph.weight(`w.${shape}`, shape);
+  const odd = (value: unknown) => value as number;
+
+  it.each([NaN, Infinity, 1e39, undefined, '2e'])('may not scale by %s', (factor) => {
+    refused(() => scale(x, odd(factor)), `[scale] factor must be a finite f32 but is ${factor}`);
+  });
+
+  it.each([0, -2, 0.5, NaN, '2'])('may not be %j heads', (heads) => {
+    refused(() => rope(x, { heads: odd(heads), theta: 1e4, past }), '[rope] x must hold');
+    refused(() => attention(x, x, x, { heads: odd(heads), kvHeads: 1 }), '[attention] q must hold');
+    refused(() => attention(x, x, x, { heads: 2, kvHeads: odd(heads) }), '[attention] q must hold');
+  });
+
+  it.each([0, -1, NaN, Infinity, 1e39])('may not be the theta %s', (theta) => {
+    refused(() => rope(x, { heads: 2, theta, past }), `[rope] theta must be positive and finite but is ${theta}`);
+  });
+
+  it.each([0, -2, 1.6, NaN])('may not be %s groups', (groups) => {
+    refused(() => groupNorm(x, w(8), w(8), { groups, eps: 1e-6 }), '[group_norm] groups must divide the 8 channels');
+  });
+
+  it.each([
+    [3, 'same'],
+    [NaN, 'same'],
+    [1, 'all'],
+  ])('may not be the stride %s with the padding %s', (stride, pad) => {
+    refused(
+      () => conv2d(x, w(3, 8, 1, 1), undefined, { stride: stride as 1, pad: pad as 'same' }),
+      `[conv2d] stride must be 1 or 2 and pad 'same', 'corner' or 'none' but they are ${stride} and '${pad}'`,
+    );
+  });
+
+  it.each([
+    [0, 3, 2],
+    [2, NaN, 2],
+    [1, 0, -1],
+  ])('may not be %s branches at step %s of %s rows', (branches, step, rows) => {
+    const state = graph.state('s', [4, 16]);
+    const [head, noise, coefficients] = [
+      graph.input('h', [4, 32]),
+      graph.input('n', [9, 2, 16]),
+      graph.input('c', [9, 8]),
+    ];
+    refused(
+      () => diffusionUpdate(state, head, noise, coefficients, { branches: branches as 1, step, rows }),
+      '[diffusion_update] branches must be 1 or 2, rows and step whole numbers from 0 or extents',
+    );
   });
 });

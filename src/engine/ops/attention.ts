@@ -1,7 +1,7 @@
 /** attention(q, k, v, { heads, kvHeads, causal, past }): softmax(q·kᵀ/√D)·v for each head, over the rows at hand or over a cache. */
 import { type AttentionOptions, attentionShader, attentionSplits, attentionTile } from '../../../shaders/attention.ts';
 import { GraphError } from '../errors.ts';
-import { ceilDiv, mul, shapeText } from '../extent.ts';
+import { ceilDiv, isCount, mul, shapeText } from '../extent.ts';
 import { type Op, call, checkDtype, checkShape } from '../op.ts';
 import { type Tensor, isAligned, placement, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
@@ -71,7 +71,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, o: AttentionHeads): T
   checkFloats('attention', { q, k, v });
   const { heads, kvHeads, causal = false, past } = o;
   if (q.shape.length !== 3) throw new GraphError(`[attention] q must be (B, T, heads·D) but got ${shapeText(q.shape)}`);
-  if (width(q) % heads !== 0 || heads % kvHeads !== 0)
+  if (!isCount(heads) || !isCount(kvHeads) || width(q) % heads !== 0 || heads % kvHeads !== 0)
     throw new GraphError(
       `[attention] q must hold ${heads} heads of equal width, shared by ${kvHeads} kv heads, but is ${width(q)} wide`,
     );

@@ -104,6 +104,10 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2d
   checkShape('conv2d', `weight ${weight.name}`, weight, [columns, channels, kernel, kernel]);
   if (bias) checkShape('conv2d', `bias ${bias.name}`, bias, [columns]);
   const { stride = 1, pad: padding = kernel === 3 ? 'same' : 'none' } = options;
+  if ((stride !== 1 && stride !== 2) || !['same', 'corner', 'none'].includes(padding))
+    throw new GraphError(
+      `[conv2d] stride must be 1 or 2 and pad 'same', 'corner' or 'none' but they are ${String(stride)} and '${String(padding)}'`,
+    );
   const zeros = { same: 2, corner: 1, none: 0 }[padding];
   const [y, z] = [height, breadth].map((n) => Math.floor((n + zeros - kernel) / stride) + 1);
   if (y < 1 || z < 1)

@@ -1,7 +1,7 @@
 /** diffusionUpdate(x, head, noise, coefficients, { step, branches }): one reverse diffusion step with guidance, in place. */
 import { diffusionLanes, diffusionUpdateShader } from '../../../shaders/diffusion_update.ts';
 import { GraphError } from '../errors.ts';
-import { type Dim, ceilDiv, mul } from '../extent.ts';
+import { type Dim, ceilDiv, isDim, mul } from '../extent.ts';
 import { type Op, call, checkContiguous, checkShape } from '../op.ts';
 import { type Tensor, root, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
@@ -56,7 +56,11 @@ export function diffusionUpdate(
   options: DiffusionUpdateOptions,
 ): Tensor {
   checkFloats('diffusion_update', { x, head, noise, coefficients });
-  const { branches, rows } = options;
+  const { step, branches, rows } = options;
+  if ((branches !== 1 && branches !== 2) || !isDim(rows) || !isDim(step))
+    throw new GraphError(
+      `[diffusion_update] branches must be 1 or 2, rows and step whole numbers from 0 or extents, but they are ${String(branches)}, ${String(rows)} and ${String(step)}`,
+    );
   if (root(x).role !== 'state')
     throw new GraphError(`[diffusion_update] x must be a state but ${x.name} is ${root(x).role}`);
   checkShape('diffusion_update', 'x', x, [mul(branches, rows), width(x)]);

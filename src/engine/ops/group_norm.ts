@@ -8,7 +8,7 @@ import {
   groupNormRun,
 } from '../../../shaders/group_norm.ts';
 import { GraphError } from '../errors.ts';
-import { mul } from '../extent.ts';
+import { isCount, mul } from '../extent.ts';
 import { type Dispatch, type Op, call, checkContiguous, checkShape } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
@@ -88,7 +88,7 @@ export function groupNorm(x: Tensor, weight: Tensor, bias: Tensor, { groups, eps
   checkFloats('group_norm', { x, weight, bias });
   const [, , channels] = pictureShape('group_norm', x.name, x);
   checkContiguous('group_norm', x.name, x);
-  if (!Number.isInteger(channels / groups) || groups < 1)
+  if (!isCount(groups) || channels % groups !== 0)
     throw new GraphError(`[group_norm] groups must divide the ${channels} channels of ${x.name} but is ${groups}`);
   checkShape('group_norm', `weight ${weight.name}`, weight, [channels]);
   checkShape('group_norm', `bias ${bias.name}`, bias, [channels]);

@@ -1,7 +1,7 @@
 /** rope(x, { heads, theta, past }): rotary positions, half-split, as Qwen2 and Llama have them. */
 import { ropeLanes, ropeShader } from '../../../shaders/rope.ts';
 import { GraphError } from '../errors.ts';
-import { type Dim, ceilDiv, mul, shapeText } from '../extent.ts';
+import { type Dim, ceilDiv, isCount, mul, shapeText } from '../extent.ts';
 import { type Dispatch, type Op, call, checkDtype, checkShape } from '../op.ts';
 import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
@@ -46,7 +46,9 @@ export const ropeOp: Op<RopeAttrs> = {
 export function rope(x: Tensor, { heads, theta, past }: RopeAttrs & { readonly past: Tensor }): Tensor {
   checkFloats('rope', { x });
   if (x.shape.length !== 3) throw new GraphError(`[rope] x must be (B, T, heads·D) but got ${shapeText(x.shape)}`);
-  if (width(x) % (2 * heads) !== 0)
+  if (!(theta > 0 && Number.isFinite(Math.fround(theta))))
+    throw new GraphError(`[rope] theta must be positive and finite but is ${String(theta)}`);
+  if (!isCount(heads) || width(x) % (2 * heads) !== 0)
     throw new GraphError(`[rope] x must hold ${heads} heads of equal, even width but is ${width(x)} wide`);
   checkShape('rope', 'past', past, [x.shape[0]]);
   checkDtype('rope', 'past', past, 'u32');
