@@ -88,11 +88,7 @@ export function generateJob(options: GenerateOptions, config: HarmonConfig): Gen
   const iterations = options.iterations ?? Math.min(ITERATIONS, tokens);
   diffusionSchedule(timesteps);
   const seed = options.randomness ? undefined : (options.seed ?? Math.floor(Math.random() * 2 ** 32));
-  const randomness = options.randomness ?? seeded(seed!);
-  if (seed !== undefined && seed > Number.MAX_SAFE_INTEGER - prompts.length + 1)
-    throw new ArgumentError(
-      `[seed] must leave room for ${prompts.length} pictures below 2^53 but is ${seed}: take a smaller one`,
-    );
+  const randomness = options.randomness ?? seeded(seed!, prompts.length);
   return {
     prompts,
     batchSize,

@@ -18,7 +18,7 @@ import {
 } from './graphs.ts';
 import { type Picture, fromPixels } from './image.ts';
 import type { PaddedRows } from './prompts.ts';
-import type { Randomness } from './random.ts';
+import { type Randomness, checkNoise, checkOrder } from './random.ts';
 import { type OnProgress, type Runtime, compileFor, openSessions, positionTable } from './runtime.ts';
 import { type DiffusionSchedule, type Iteration, diffusionSchedule } from './schedule.ts';
 
@@ -107,7 +107,9 @@ export class Text2Image {
     const stream = device.stream('text2image', job.signal);
     try {
       await this.prefill(stream, job.prompts, job.given);
-      const orders = Array.from({ length: this.shape.pictures }, (_, p) => job.randomness.order(p, this.tokens));
+      const orders = Array.from({ length: this.shape.pictures }, (_, p) =>
+        checkOrder(job.randomness.order(p, this.tokens), this.tokens),
+      );
       for (const [k, iteration] of job.iterations.entries()) {
         await this.iterate(stream, job, orders, k, iteration);
         await job.onIteration?.(k, () => stream.drain());
@@ -155,7 +157,7 @@ export class Text2Image {
     for (const [name, data] of Object.entries(inputs)) stream.write(this.set.buffer(name), data);
     const rows = pictures * iteration.predicted;
     const noise = Array.from({ length: pictures }, (_, p) =>
-      job.randomness.noise(p, k, timesteps, iteration.predicted),
+      checkNoise(job.randomness.noise(p, k, timesteps, iteration.predicted), timesteps, iteration.predicted),
     );
     const { start, added } = noiseRows(noise, timesteps, branches);
     stream.write(this.set.buffer('x'), start);
