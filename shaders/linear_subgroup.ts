@@ -21,8 +21,8 @@ export const subgroupColumns = 32;
 /** K must be a multiple: rows of the image are copied from buffers in steps of 256 bytes, and a lane holds a vec4 of each 32 values. */
 export const subgroupDepth = 64;
 
-/** Weights of K 4j … 4j + 3 for this lane's columns, in w0 … w3. */
-const weights: Record<Storage, string> = {
+/** Reads the weights of four steps of K from `at` on for this lane's four columns into w0 … w3, and moves `at` behind them. */
+export const columnWeights: Record<Storage, string> = {
   f32: `let w0 = weight[at]; let w1 = weight[at + 8u]; let w2 = weight[at + 16u]; let w3 = weight[at + 24u];
       at += 32u;`,
   bf16: `let a = weight[at]; let b = weight[at + 8u];
@@ -72,7 +72,7 @@ fn main(
   for (var k = 0u; k < params.depth; k += 32u) {
     ${unroll(o.rows, (r) => `let x${r} = textureLoad(x, vec2u(k / 4u + lane, row + ${r}u), 0);`)}
     for (var j = 0u; j < 8u; j++) {
-      ${weights[o.weight]}
+      ${columnWeights[o.weight]}
       ${unroll(o.rows, (r) => unroll(4, (i) => `sum${r} = fma(vec4f(subgroupShuffle(x${r}[${i}], j)), w${i}, sum${r});`))}
     }
   }

@@ -96,7 +96,12 @@ export const list: CaseList = {
     linearCase(9, 100, 64, { dtype: 'bf16', maxBinding: 8192, residual: true }),
     linearCase(1, 100, 64, { maxBinding: 8192 }),
     linearCase(2_100_000, 4, 4),
-    // the form that subgroups of eight lanes take: K in steps of 64, from 32 rows
+    // the forms that subgroups of eight lanes take: K in steps of 64
+    linearCase(1, 100, 64, { dtype: 'bf16', residual: true }),
+    linearCase(1, 36, 192, { activation: 'gelu' }),
+    linearCase(1, 260, 128, { dtype: 'f16', bias: false, activation: 'silu' }),
+    linearCase(1, 96, 512, { dtype: 'bf16', maxBinding: 33_000 }),
+    linearCase(3, 100, 64, { dtype: 'bf16', rowsExtent: true }),
     linearCase(32, 32, 64, { dtype: 'bf16' }),
     linearCase(33, 36, 128, { dtype: 'bf16', activation: 'gelu', residual: true, rowsExtent: true }),
     linearCase(41, 576, 192, { bias: false, residual: true, rowsExtent: true }),

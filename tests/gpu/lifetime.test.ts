@@ -45,6 +45,21 @@ test('a model made and destroyed 20 times leaves the bytes as they were', async 
   expect(new Set(held).size, 'each model takes the same').toBe(1);
 }, 240_000);
 
+test('a model keeps one copy of each weight, whatever its passes read it for', async () => {
+  const harmon = tinyHarmon(device, tiny.file);
+  try {
+    await make(harmon, 32, 2);
+    await answer(harmon);
+    const stored = [...tiny.file.tensors.values()].reduce(
+      (sum, { shape, dtype }) => sum + shape.reduce((a, b) => a * b, 1) * (dtype === 'BF16' ? 2 : 4),
+      0,
+    );
+    expect(device.bytes.weights).toBeLessThan(stored * 1.02);
+  } finally {
+    harmon.destroy();
+  }
+});
+
 test('ten pictures from one model take the bytes of the first', async () => {
   const harmon = tinyHarmon(device, tiny.file);
   try {

@@ -3,6 +3,7 @@ import type { Activation } from '../../../shaders/activation.ts';
 import type { Storage } from '../../../shaders/common.ts';
 import { type LinearOptions, linearShader, linearTile } from '../../../shaders/linear.ts';
 import { linearMatvecShader, matvecOutputs } from '../../../shaders/linear_matvec.ts';
+import { linearMatvecColumnsShader } from '../../../shaders/linear_matvec_columns.ts';
 import {
   linearSubgroupShader,
   subgroupColumns,
@@ -20,17 +21,14 @@ interface LinearAttrs {
   readonly activation: Activation;
 }
 
-/** Rows from which copying x into an image pays. */
-const SUBGROUP_ROWS = 32;
-
 const linearOp: Op<LinearAttrs> = {
   name: 'linear',
   flops: ({ inputs, output }) => mul(2, rows(output), width(output), width(inputs.x)),
   lower(node, context) {
-    const { x } = node.inputs;
-    // one row known when compiling: the form that reads the weights fastest; for all others the sum's order is one, whatever their rows
-    if (rows(x) === 1) return lowerPlain(node, context, 'linear_matvec');
-    return subgroupsFit(node, context) ? lowerSubgroup(node, context) : lowerPlain(node, context, 'linear');
+    const single = rows(node.inputs.x) === 1;
+    // one row known when compiling reads the weights fastest; for all others the sum's order is one, whatever their rows
+    if (inColumns(node, context)) return single ? lowerMatvecColumns(node, context) : lowerSubgroup(node, context);
+    return lowerPlain(node, context, single ? 'linear_matvec' : 'linear');
   },
   absorb(node, next) {
     const { name } = next.op;
@@ -89,13 +87,43 @@ function lowerPlain(
   }));
 }
 
-/** Whether subgroups have the size that the kernel is written for, and x can be copied into an image. */
-function subgroupsFit({ inputs: { x }, output }: Node<LinearAttrs>, { subgroupSize, limits }: Lowering): boolean {
+/**
+ * Whether the weight is kept in blocks of columns: subgroups have the size that the kernel is written for, and x can be copied into an image. It
+ * must not follow the rows of a pass, so that all passes of a model share one copy; a table that rows are gathered from stays as it is.
+ */
+function inColumns({ inputs: { x, weight }, output }: Node<LinearAttrs>, { subgroupSize, limits }: Lowering): boolean {
   const { offset, stride } = placement(x);
-  const height = maximum(rows(x));
   const copies = width(x) % subgroupDepth === 0 && divisible(offset, 4) && divisible(stride, subgroupDepth);
-  const fits = height >= SUBGROUP_ROWS && Math.max(height, width(x) / 4) <= limits.maxTextureDimension2D;
-  return subgroupSize === subgroupLanes && copies && fits && width(output) % 4 === 0;
+  const fits = Math.max(maximum(rows(x)), width(x) / 4) <= limits.maxTextureDimension2D;
+  const table = x.graph.nodes.some((n) => n.op.name === 'gather' && Object.values(n.inputs).includes(weight));
+  return subgroupSize === subgroupLanes && copies && fits && width(output) % 4 === 0 && !table;
+}
+
+function lowerMatvecColumns({ inputs, attrs, output }: Node<LinearAttrs>, context: Lowering): Dispatch[] {
+  const { x, residual } = inputs;
+  const weight = context.weight(inputs.weight, { layout: 'columns', split: true });
+  const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
+  const own: Operand = { tensor: x };
+  return weight.parts.map((part, i) => ({
+    label: 'linear_matvec',
+    shader: linearMatvecColumnsShader({ weight: weight.dtype as Storage, activation: attrs.activation }),
+    bind: {
+      weight: { weight, part: i },
+      x: own,
+      bias: bias ? { weight: bias, part: 0 } : own,
+      residual: residual ? { tensor: residual } : own,
+      y: { tensor: output },
+    },
+    params: {
+      depth: width(x),
+      columns: part.rows,
+      x_offset: placement(x).offset,
+      y_offset: part.start,
+      has_bias: bias ? 1 : 0,
+      has_residual: residual ? 1 : 0,
+    },
+    groups: ceilDiv(part.rows, subgroupColumns),
+  }));
 }
 
 function lowerSubgroup({ inputs, attrs, output }: Node<LinearAttrs>, context: Lowering): Dispatch[] {
