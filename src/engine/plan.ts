@@ -75,7 +75,6 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
   const outputs = collectOutputs(graph, options.keep ?? []);
   const nodes = fuse(graph, new Set(outputs.values()));
   const weights = new Map<string, WeightOperand>();
-  const temporary: Tensor[] = [];
   const lowering: Lowering = {
     limits: { maxStorageBufferBindingSize: limit, maxTextureDimension2D: options.maxTextureDimension2D ?? 8192 },
     subgroupSize: options.subgroupSize,
@@ -87,9 +86,7 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
       return operand;
     },
     scratch(name, shape) {
-      const tensor = graph.add({ name, dtype: 'f32', shape, role: 'intermediate' });
-      temporary.push(tensor);
-      return tensor;
+      return graph.add({ name, dtype: 'f32', shape, role: 'intermediate' });
     },
   };
   const weightBytes = (x: Tensor) => maxElements(x) * bytesOf(options.weightDtype?.(x.name) ?? 'f32');

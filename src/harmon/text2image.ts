@@ -7,7 +7,6 @@ import { ArgumentError, type Plan, type SessionSet, type Stream } from '../engin
 import { sinusoids } from './diffusion_head.ts';
 import {
   type GenerateShape,
-  type Grid,
   decodeGraph,
   iterationGraph,
   modulationGraph,
@@ -27,14 +26,8 @@ type Pass = 'text' | 'iteration' | 'time' | 'modulations' | 'step' | 'place' | '
 /** Modulations of all rows for one chunk of timesteps may take this much memory. */
 const CHUNK_BYTES = 64 * 1024 * 1024;
 
-export interface Text2ImageShape {
-  readonly grid: Grid;
-  readonly pictures: number;
-  readonly branches: 1 | 2;
-  readonly text: number;
-  readonly timesteps: number;
-  readonly predicted: number;
-}
+/** Sizes that the caller chooses; the chunk follows from them. */
+export type Text2ImageShape = Omit<GenerateShape, 'chunk'>;
 
 /** What one run makes, beyond its shape. */
 export interface Text2ImageJob {
