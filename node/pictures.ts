@@ -59,7 +59,8 @@ export async function encodeJpeg(picture: Picture): Promise<Uint8Array> {
 
 const READ = ['PNG', 'JPEG', 'WebP', 'GIF', 'TIFF'];
 
-function formatOf(bytes: Uint8Array): string {
+/** The format that the first bytes of a file stand for, in words. */
+export function formatOf(bytes: Uint8Array): string {
   const starts = (text: string, at = 0) => [...text].every((c, i) => bytes[at + i] === c.charCodeAt(0));
   if (bytes.length === 0) return 'empty';
   if (starts('\x89PNG\r\n\x1a\n')) return 'PNG';

@@ -175,6 +175,37 @@ function expand(
   return { width, height, channels: hasAlpha ? 4 : 3, data: out };
 }
 
+/** Most characters of one text. */
+const MAX_TEXT = 1 << 22;
+
+/** The texts of a PNG by their keywords, the first of each: iTXt, compressed or not, and tEXt. Broken ones are passed over. */
+export function pngTexts({ chunks }: PngFile): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const { type, data } of chunks) {
+    if (type !== 'iTXt' && type !== 'tEXt') continue;
+    const end = data.indexOf(0);
+    const keyword = Buffer.from(data.subarray(0, Math.max(0, end))).toString('latin1');
+    const text =
+      type === 'tEXt' ? Buffer.from(data.subarray(end + 1)).toString('latin1') : internationalText(data, end);
+    if (end > 0 && text !== undefined && text.length <= MAX_TEXT && !texts.has(keyword)) texts.set(keyword, text);
+  }
+  return texts;
+}
+
+/** After the keyword: whether and how it is compressed, a language, a translated keyword, the text. */
+function internationalText(data: Uint8Array, end: number): string | undefined {
+  const translated = data.indexOf(0, end + 3) + 1;
+  const start = data.indexOf(0, translated) + 1;
+  if (translated === 0 || start === 0) return undefined;
+  const body = data.subarray(start);
+  try {
+    const bytes = data[end + 1] === 1 ? inflateSync(body, { maxOutputLength: MAX_TEXT }) : body;
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * A PNG file of a picture. `text` goes into iTXt chunks, which hold any Unicode, by keyword (1 to 79 Latin-1 characters).
  * @throws ArgumentError for a keyword that PNG does not allow.

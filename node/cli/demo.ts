@@ -1,8 +1,10 @@
 /** `overtone demo`: a picture made from words, and the words that the model finds for that picture. */
 import type { HarmonConfig } from '../../src/harmon/index.ts';
-import type { ModelPaths } from '../model.ts';
+import type { ModelFiles, ModelPaths } from '../model.ts';
+import { identify } from '../model_hash.ts';
+import { requestOf, settleMaking } from './making.ts';
 import { checkOutput, fillName } from './output_file.ts';
-import { type Context, defaultSide, describePicture, makePictures, withModel } from './session.ts';
+import { type Context, describePicture, makePictures, withModel } from './session.ts';
 import { phasesText, stopwatch } from './timing.ts';
 import { visible } from './wording.ts';
 
@@ -23,25 +25,26 @@ export async function demo(options: DemoOptions, context: Context): Promise<void
   const say = (label: string, text: string, end = '\n') => {
     if (!json) context.print(`${label.padEnd(9)} ${text}${end}`);
   };
-  const plan = async (config: HarmonConfig) => {
-    await output.reserve(defaultSide(config), defaultSide(config), context.signal);
-    return config.question;
+  const plan = async (config: HarmonConfig, files: ModelFiles) => {
+    const making = settleMaking({ numIter: ITERATIONS }, config);
+    await output.reserve(...making.imageSize, context.signal);
+    return { making, question: config.question, identity: await identify(files, context.signal) };
   };
-  await withModel(options, context, plan, async (model, question, watch) => {
+  await withModel(options, context, plan, async (model, { making, question, identity }, watch) => {
     const adapter = model.device.description;
     say('Adapter', adapter);
     say('Model', visible(model.config.name));
     say('Prompt', prompt);
-    const request = { prompt, seed, count: 1, batchSize: 1, iterations: ITERATIONS };
+    const request = { ...requestOf(making), prompt, seed, batchSize: 1 };
     const [picture] = await makePictures(model, request, context, watch);
-    await output.save(picture, { prompt, settings: JSON.stringify({ seed, iterations: ITERATIONS }) });
+    await output.save(picture, { prompt, seed, ...making, model: identity, adapter });
     watch.mark('save');
-    const making = watch.seconds();
+    const drawing = watch.seconds();
     say(
       'Picture',
       `${visible(output.path)} (${picture.width}×${picture.height}, ${ITERATIONS} iterations, seed ${seed})`,
     );
-    say('Time', phasesText(making));
+    say('Time', phasesText(drawing));
     say('Question', visible(question));
     const describing = stopwatch();
     let label = 'Answer';
@@ -52,7 +55,7 @@ export async function demo(options: DemoOptions, context: Context): Promise<void
     });
     const answering = describing.seconds();
     if (json) {
-      const made = { output: output.path, prompt, seed, iterations: ITERATIONS, seconds: making };
+      const made = { output: output.path, prompt, seed, iterations: ITERATIONS, seconds: drawing };
       const answered = { question, text, output_ids: ids, seconds: answering };
       context.print(
         `${JSON.stringify({ adapter, model: model.config.name, text2image: made, image2text: answered })}\n`,

@@ -4,7 +4,9 @@ import { type Readable, addAbortSignal } from 'node:stream';
 import { ArgumentError, FileError } from '../../src/engine/index.ts';
 import type { Picture } from '../../src/harmon/index.ts';
 import { fileSource } from '../files.ts';
+import { readPictureText } from '../picture_text.ts';
 import { decodePicture } from '../pictures.ts';
+import type { PictureRecord } from '../record.ts';
 
 /** Largest picture file, bytes. */
 const MAX_FILE = 1 << 29;
@@ -18,13 +20,32 @@ export async function readPrompt(option: string, signal: AbortSignal, stdin?: Re
 
 /** A picture file, or stdin. */
 export async function readPicture(path: string, signal: AbortSignal, stdin?: Readable): Promise<Picture> {
+  const { bytes, name } = await readPictureFile(path, signal, stdin);
+  return decodePicture(bytes, name);
+}
+
+/** How a picture file, or the one on stdin, was made. @throws FileError where it does not say. */
+export async function readRecord(path: string, signal: AbortSignal, stdin?: Readable): Promise<PictureRecord> {
+  const { bytes, name } = await readPictureFile(path, signal, stdin);
+  const { record, parameters } = readPictureText(bytes, name);
+  if (record) return record;
+  const cure = parameters === undefined ? '' : `; what another tool wrote in it is shown by overtone info ${name}`;
+  throw new FileError(`${name}: must be a PNG or JPEG made by Overtone but has no record of how it was made${cure}`);
+}
+
+/** The bytes of a picture file, or of the one on stdin, and its name in errors. */
+export async function readPictureFile(
+  path: string,
+  signal: AbortSignal,
+  stdin?: Readable,
+): Promise<{ bytes: Uint8Array; name: string }> {
   if (path === '-') {
     const bytes = await readAll(stdin, signal);
     if (bytes.length === 0)
       throw new FileError(
         'standard input is empty: give it a picture, as in overtone image2text --image - < picture.png',
       );
-    return decodePicture(bytes, 'stdin');
+    return { bytes, name: 'stdin' };
   }
   if ((await stat(path).catch(() => undefined))?.isFIFO())
     throw new FileError(`${path}: must be a file but is a pipe: give the picture on standard input, with --image -`);
@@ -32,7 +53,7 @@ export async function readPicture(path: string, signal: AbortSignal, stdin?: Rea
   try {
     if (source.size > MAX_FILE)
       throw new FileError(`${path}: must be a picture of at most ${MAX_FILE} bytes but has ${source.size}`);
-    return await decodePicture(await source.read(0, source.size, signal), path);
+    return { bytes: await source.read(0, source.size, signal), name: path };
   } finally {
     await source.close();
   }

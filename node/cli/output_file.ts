@@ -4,7 +4,9 @@ import { basename, dirname, extname } from 'node:path';
 import { AbortError, ArgumentError, FileError } from '../../src/engine/index.ts';
 import type { Picture } from '../../src/harmon/index.ts';
 import { reasonOf, targetOf, tryBytes, writeFileAtomic } from '../files.ts';
-import { encodeJpeg, encodePng } from '../pictures.ts';
+import { encodeRecorded } from '../picture_text.ts';
+import { encodeJpeg } from '../pictures.ts';
+import type { PictureRecord } from '../record.ts';
 import { quote } from './values.ts';
 
 /** A place that a picture can be written to. */
@@ -12,8 +14,8 @@ export interface OutputFile {
   readonly path: string;
   /** Makes sure that the disk takes a picture of these sizes. @throws ArgumentError, AbortError. */
   reserve(width: number, height: number, signal: AbortSignal): Promise<void>;
-  /** Writes the picture; `text` goes into a PNG's text chunks. */
-  save(picture: Picture, text: Readonly<Record<string, string>>): Promise<void>;
+  /** Writes the picture, which remembers how it was made. */
+  save(picture: Picture, record: PictureRecord): Promise<void>;
 }
 
 const JPEG = ['.jpg', '.jpeg'];
@@ -80,13 +82,13 @@ export async function checkOutput(path: string): Promise<OutputFile> {
   return {
     path,
     reserve: (width, height, signal) => writable(() => tryBytes(folder, width * height * 3 + HEAD_BYTES, signal)),
-    save: async (picture, text) =>
-      writeFileAtomic(path, extension === '.png' ? encodePng(picture, text) : await encodeJpeg(picture)),
+    save: async (picture, record) =>
+      writeFileAtomic(path, await encodeRecorded(picture, record, extension === '.png' ? 'PNG' : 'JPEG')),
   };
 }
 
 /** More than a file has beside its pixels. */
-const HEAD_BYTES = 1 << 16;
+const HEAD_BYTES = 1 << 19;
 
 /** Node's own recursive mkdir never returns where the system makes no folders, as under /proc. */
 async function makeFolder(folder: string): Promise<void> {

@@ -1,11 +1,10 @@
 /** The command line: its commands and options, with the reference's names. */
-import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { packageFile } from '../package.ts';
+import { packageVersion } from '../package.ts';
 import { type DemoOptions, EXAMPLE_PROMPT, demo } from './demo.ts';
 import { type Image2TextOptions, image2text } from './image2text.ts';
 import { type Text2ImageOptions, text2image } from './text2image.ts';
-import { number, side, size, whole } from './values.ts';
+import { number, seedValue, side, size, whole } from './values.ts';
 import type { Context } from './session.ts';
 import { visibleLines } from './wording.ts';
 
@@ -21,10 +20,9 @@ const ITERATIONS = 'at most one a 16×16 square (default: 64 or all squares)';
 
 /** Builds the program; `contextOf` is asked when a command starts. */
 export function createProgram(contextOf: (settings: Settings) => Context): Command {
-  const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string };
   const program = new Command('overtone')
     .description('Pictures from words and words from pictures: the model Harmon on WebGPU.')
-    .version(version)
+    .version(packageVersion())
     .addHelpText('after', '\nTry this:\n  $ overtone demo\n  $ overtone text2image --help')
     .showHelpAfterError('(overtone --help lists what there is)')
     .exitOverride()
@@ -38,23 +36,11 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
   const text = program.command('text2image').description('Makes a picture from words.');
   text
     .optionsGroup('Picture:')
-    .option('--prompt <text>', 'what it shows; - reads stdin', EXAMPLE_PROMPT)
+    .option('--prompt <text>', `what it shows; - reads stdin (default: ${JSON.stringify(EXAMPLE_PROMPT)})`)
     .option('--output <file>', '.png or .jpg; {seed} and {prompt} are filled in', 'output.png')
-    .option('--image-size <pixels>', `side or WIDTHxHEIGHT, ${SIZES}`, size('--image-size'))
-    .option('--grid-size <n>', 'n×n pictures of the prompt in one file (reference: 2)', whole('--grid-size', 1, 16), 1)
-    .option('--seed <n>', 'same seed and adapter, same picture (default: random)', whole('--seed', 0, MOST))
-    .optionsGroup('Sampling:')
-    .option('--num-iter <n>', `iterations, ${ITERATIONS}`, whole('--num-iter', 1, 65536))
-    .option('--cfg <weight>', 'how strongly the prompt guides; 1: no guidance', number('--cfg'), 3)
-    .addOption(
-      new Option('--cfg-schedule <name>', 'guidance over the iterations')
-        .choices(['constant', 'linear'])
-        .default('constant'),
-    )
-    .option('--cfg-prompt <text>', "what the unguided half is asked (default: the model's own)")
-    .option('--temperature <t>', 'of the sampling noise', number('--temperature', 0), 1)
-    .option('--timesteps <n>', "diffusion steps of a token (default: the model's)", whole('--timesteps', 2, 1000))
-    .option('--batch-size <n>', 'most pictures made at once', whole('--batch-size', 1, 256), 4);
+    .option('--from <picture>', 'make that picture again, but for what is said here')
+    .option('--seed <n|new>', 'same seed and adapter, same picture (default: new)', seedValue);
+  withMakingOptions(text);
   withModelOptions(text)
     .addHelpText('after', '\nExample:\n  $ overtone text2image --prompt "two cats" --num-iter 16 --output cats.png')
     .action(run<Text2ImageOptions & Settings>(text2image));
@@ -80,6 +66,26 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .action(run<DemoOptions & Settings>(demo));
 
   return program;
+}
+
+/** Options of how pictures are made. Their defaults are `settleMaking`'s. */
+function withMakingOptions(command: Command): Command {
+  return command
+    .option('--image-size <pixels>', `side or WIDTHxHEIGHT, ${SIZES}`, size('--image-size'))
+    .option('--grid-size <n>', 'n×n pictures in one file (default: 1, reference: 2)', whole('--grid-size', 1, 16))
+    .optionsGroup('Sampling:')
+    .option('--num-iter <n>', `iterations, ${ITERATIONS}`, whole('--num-iter', 1, 65536))
+    .option('--cfg <weight>', 'how strongly the prompt guides, 1: not at all (default: 3)', number('--cfg'))
+    .addOption(
+      new Option('--cfg-schedule <name>', 'guidance over the iterations (default: constant)').choices([
+        'constant',
+        'linear',
+      ]),
+    )
+    .option('--cfg-prompt <text>', "what the unguided half is asked (default: the model's own)")
+    .option('--temperature <t>', 'of the sampling noise (default: 1)', number('--temperature', 0))
+    .option('--timesteps <n>', "diffusion steps of a token (default: the model's)", whole('--timesteps', 2, 1000))
+    .option('--batch-size <n>', 'most pictures made at once', whole('--batch-size', 1, 256), 4);
 }
 
 /** Options that say which model, and how to report. */

@@ -3,7 +3,7 @@ import { AbortError } from '../../src/engine/index.ts';
 import type { DescribeOptions, GenerateOptions, GeneratedPicture, Harmon, Picture } from '../../src/harmon/index.ts';
 import { type HarmonConfig, harmonConfigs } from '../../src/harmon/index.ts';
 import { openDevice } from '../device.ts';
-import { type ModelPaths, harmonOf, openModelFiles } from '../model.ts';
+import { type ModelFiles, type ModelPaths, harmonOf, openModelFiles } from '../model.ts';
 import { type Progress, type Step, megabytes } from './progress.ts';
 import { type Stopwatch, stopwatch } from './timing.ts';
 
@@ -24,7 +24,7 @@ export interface Context {
 export async function withModel<Plan>(
   paths: ModelPaths,
   { signal }: Context,
-  plan: (config: HarmonConfig) => Plan | Promise<Plan>,
+  plan: (config: HarmonConfig, files: ModelFiles) => Plan | Promise<Plan>,
   use: (model: Harmon, planned: Plan, watch: Stopwatch) => Promise<void>,
 ): Promise<void> {
   const watch = stopwatch();
@@ -32,7 +32,7 @@ export async function withModel<Plan>(
   watch.mark('files');
   let model: Harmon | undefined;
   try {
-    const planned = await plan(files.config);
+    const planned = await plan(files.config, files);
     const device = await openDevice();
     try {
       if (signal.aborted) throw new AbortError('open', { cause: signal.reason });

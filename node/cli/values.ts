@@ -17,6 +17,10 @@ export const whole =
     throw new ArgumentError(`${option} must be a whole number from ${range} but is ${quote(text)}`);
   };
 
+/** A parser of seeds: a number, or the word for another one each time. */
+export const seedValue = (text: string): number | 'new' =>
+  text === 'new' ? text : whole('--seed', 0, Number.MAX_SAFE_INTEGER)(text);
+
 /** A parser of finite numbers from `least` up. */
 export const number =
   (option: string, least = -Infinity) =>

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { checkOutput, fillName } from '../../../node/cli/output_file.ts';
 import { decodePicture } from '../../../node/pictures.ts';
 import { ArgumentError } from '../../../src/engine/index.ts';
+import { record } from '../../support/record.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -19,7 +20,7 @@ const picture = { width: 2, height: 1, data: Uint8Array.of(250, 0, 0, 0, 0, 250)
 it.each(['a.png', 'b.PNG', 'c.jpg', 'd.jpeg'])('writes %s in a folder that it makes', async (name) => {
   const output = await checkOutput(join(folder, 'new/deep', name));
   expect(await readdir(join(folder, 'new/deep'))).toEqual([]);
-  await output.save(picture, { prompt: 'a dog' });
+  await output.save(picture, record());
   const { width, height } = await decodePicture(new Uint8Array(await readFile(output.path)), name);
   expect([width, height]).toEqual([2, 1]);
   expect(await readdir(join(folder, 'new/deep'))).toEqual([name]);
@@ -54,7 +55,7 @@ it('refuses a folder that takes no files', async () => {
 
 it('takes the longest name there is', async () => {
   const output = await checkOutput(join(folder, `${'n'.repeat(251)}.png`));
-  await output.save(picture, {});
+  await output.save(picture, record());
   expect(await readdir(folder)).toHaveLength(1);
 });
 
@@ -74,7 +75,7 @@ it('keeps an existing file until the new one is whole', async () => {
   await writeFile(path, 'old');
   const output = await checkOutput(path);
   expect(await readFile(path, 'utf8')).toBe('old');
-  await output.save(picture, {});
+  await output.save(picture, record());
   expect((await readFile(path)).length).toBeGreaterThan(60);
 });
 

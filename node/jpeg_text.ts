@@ -1,0 +1,67 @@
+/**
+ * Text in JPEG files: the record in comment segments, as many as its length needs, and the `parameters` text as an EXIF user comment,
+ * where other tools look for it. Both hold any Unicode.
+ */
+
+/** Bytes a segment takes beside its own length field. */
+const MOST = 65533;
+const [APP0, APP1, COM, SOS] = [0xe0, 0xe1, 0xfe, 0xda];
+
+/** The same JPEG with these texts after its header; a user comment beyond 64 kB is left out. */
+export function addJpegText(jpeg: Uint8Array, comment: string, userComment: string): Uint8Array {
+  let at = 2;
+  while (jpeg[at + 1] === APP0) at += 2 + ((jpeg[at + 2] << 8) | jpeg[at + 3]);
+  const exif = exifOf(userComment);
+  const bytes = Buffer.from(comment, 'utf8');
+  const parts: Uint8Array[] = exif.length <= MOST ? [segment(APP1, exif)] : [];
+  for (let from = 0; from < bytes.length; from += MOST) parts.push(segment(COM, bytes.subarray(from, from + MOST)));
+  return new Uint8Array(Buffer.concat([jpeg.subarray(0, at), ...parts, jpeg.subarray(at)]));
+}
+
+/** The text of the comment that begins with `start`, joined with the segments it goes on in; undefined where there is none. */
+export function jpegComment(jpeg: Uint8Array, start: string): string | undefined {
+  const comments = commentSegments(jpeg);
+  const first = comments.findIndex((bytes) => bytes.subarray(0, start.length).toString('latin1') === start);
+  if (first < 0) return undefined;
+  const last = comments.findIndex((bytes, i) => i >= first && bytes.length < MOST);
+  return Buffer.concat(comments.slice(first, last < 0 ? undefined : last + 1)).toString('utf8');
+}
+
+/** The comment segments before the pixels, in order. A broken file gives those before the break. */
+function commentSegments(jpeg: Uint8Array): Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = 2; at + 4 <= jpeg.length && jpeg[at] === 0xff && jpeg[at + 1] !== SOS;) {
+    const length = (jpeg[at + 2] << 8) | jpeg[at + 3];
+    if (length < 2 || at + 2 + length > jpeg.length) break;
+    if (jpeg[at + 1] === COM) found.push(Buffer.from(jpeg.subarray(at + 4, at + 2 + length)));
+    at += 2 + length;
+  }
+  return found;
+}
+
+function segment(marker: number, data: Uint8Array): Uint8Array {
+  const head = Buffer.from([0xff, marker, 0, 0]);
+  head.writeUInt16BE(data.length + 2, 2);
+  return Buffer.concat([head, data]);
+}
+
+/** EXIF with nothing but a user comment: a directory that points to the EXIF directory, and that one's only entry. */
+function exifOf(text: string): Uint8Array {
+  const value = Buffer.concat([Buffer.from('UNICODE\0', 'latin1'), Buffer.from(text, 'utf16le').swap16()]);
+  const directory = (tag: number, type: number, count: number, data: number) => {
+    const entry = Buffer.alloc(18);
+    entry.writeUInt16BE(1, 0);
+    entry.writeUInt16BE(tag, 2);
+    entry.writeUInt16BE(type, 4);
+    entry.writeUInt32BE(count, 6);
+    entry.writeUInt32BE(data, 10);
+    return entry;
+  };
+  const [LONG, UNDEFINED] = [4, 7];
+  return Buffer.concat([
+    Buffer.from('Exif\0\0MM\0*\0\0\0\x08', 'latin1'),
+    directory(0x8769, LONG, 1, 26),
+    directory(0x9286, UNDEFINED, value.length, 44),
+    value,
+  ]);
+}

@@ -1,0 +1,35 @@
+/**
+ * Which weights a model has, told quickly: a SHA-256 over the name, dtype and shape of each tensor that the model uses and over a sample
+ * of its values, the middle row (a vector whole). It is the same in every file format. It tells models apart; it is no proof of every byte.
+ */
+import { createHash } from 'node:crypto';
+import type { TensorEntry } from '../src/engine/index.ts';
+import { declaredTensors } from '../src/harmon/declared.ts';
+import type { ModelFiles } from './model.ts';
+import type { ModelIdentity } from './record.ts';
+
+/** @throws FileError, AbortError. */
+export async function identify({ config, weights }: ModelFiles, signal?: AbortSignal): Promise<ModelIdentity> {
+  const used = new Set(declaredTensors(config).map(({ name }) => name));
+  const entries = [...weights.tensors.values()]
+    .filter(({ name }) => used.has(name))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const samples = await Promise.all(
+    entries.map(({ name, shape }) =>
+      weights.read(name, { rows: shape.length > 1 ? [shape[0] >> 1, 1] : undefined, signal }),
+    ),
+  );
+  const hash = createHash('sha256');
+  entries.forEach(({ name, dtype, shape }, i) => {
+    hash.update(`${name} ${dtype} [${shape.join(', ')}]\n`).update(samples[i]);
+  });
+  return { name: config.name, hash: hash.digest('hex'), weights: mostCommonDtype(entries) };
+}
+
+/** The dtype that holds most values. */
+function mostCommonDtype(entries: readonly TensorEntry[]): string {
+  const counts = new Map<string, number>();
+  for (const { dtype, shape } of entries)
+    counts.set(dtype, (counts.get(dtype) ?? 0) + shape.reduce((a, b) => a * b, 1));
+  return [...counts].reduce((a, b) => (b[1] > a[1] ? b : a), ['F32', 0] as [string, number])[0].toLowerCase();
+}

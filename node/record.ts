@@ -1,0 +1,145 @@
+/**
+ * How a picture was made, as its file remembers it: a versioned record that is enough to make it again, and the `parameters` text that
+ * other picture tools show. Records of files may come from anyone and are checked when they are read.
+ */
+import { FileError } from '../src/engine/index.ts';
+import type { GuidanceSchedule } from '../src/harmon/index.ts';
+import { packageVersion } from './package.ts';
+
+export interface PictureRecord {
+  readonly prompt: string;
+  /** Of the first picture. */
+  readonly seed: number;
+  /** Pixels of one picture, width and height. */
+  readonly imageSize: readonly [width: number, height: number];
+  /** n×n pictures in the file. */
+  readonly gridSize: number;
+  readonly iterations: number;
+  readonly guidance: number;
+  readonly guidanceSchedule: GuidanceSchedule;
+  readonly guidancePrompt: string;
+  readonly temperature: number;
+  readonly timesteps: number;
+  readonly model: ModelIdentity;
+  /** The adapter in words: another one may differ in the last bits. */
+  readonly adapter: string;
+}
+
+/** Which weights, in which form. */
+export interface ModelIdentity {
+  readonly name: string;
+  /** `modelHash` of the weights. */
+  readonly hash: string;
+  /** Dtype of most of the weights, such as `bf16`. */
+  readonly weights: string;
+}
+
+/** Version of the record's keys. */
+const VERSION = 1;
+
+/** The PNG keywords of the record and of the text for other tools. */
+export const RECORD_KEYWORD = 'overtone';
+export const PARAMETERS_KEYWORD = 'parameters';
+
+/** The record as JSON, its version first. */
+export function recordJson(record: PictureRecord): string {
+  return JSON.stringify({ overtone: VERSION, software: `overtone-gpu ${packageVersion()}`, ...settingsOf(record) });
+}
+
+/** What makes one picture differ from another, under the names of the command line. */
+export function settingsOf({ model, ...record }: PictureRecord) {
+  return {
+    prompt: record.prompt,
+    seed: record.seed,
+    image_size: record.imageSize,
+    grid_size: record.gridSize,
+    iterations: record.iterations,
+    cfg: record.guidance,
+    cfg_schedule: record.guidanceSchedule,
+    cfg_prompt: record.guidancePrompt,
+    temperature: record.temperature,
+    timesteps: record.timesteps,
+    model: { name: model.name, hash: model.hash, weights: model.weights },
+    adapter: record.adapter,
+  };
+}
+
+/** Whether two records lead to the same picture, up to the last bits of another adapter. */
+export function isSamePicture(a: PictureRecord, b: PictureRecord): boolean {
+  const key = (record: PictureRecord) => JSON.stringify(settingsOf({ ...record, adapter: '' }));
+  return key(a) === key(b);
+}
+
+/** The text that web interfaces of other models write and read. */
+export function parametersText(record: PictureRecord): string {
+  const { imageSize, model } = record;
+  const fields = [
+    `Steps: ${record.iterations}`,
+    'Sampler: Harmon',
+    `Schedule type: ${record.guidanceSchedule} guidance`,
+    `CFG scale: ${record.guidance}`,
+    `Seed: ${record.seed}`,
+    `Size: ${imageSize[0]}x${imageSize[1]}`,
+    `Model hash: ${model.hash.slice(0, 10)}`,
+    `Model: ${/[,:"\n]/.test(model.name) ? JSON.stringify(model.name) : model.name}`,
+    `Temperature: ${record.temperature}`,
+    `Diffusion steps: ${record.timesteps}`,
+    `Version: overtone-gpu ${packageVersion()}`,
+  ];
+  return `${record.prompt}\n${fields.join(', ')}`;
+}
+
+/** Reads a record's JSON. `name` names the file in errors. @throws FileError for one that is broken or of a later version. */
+export function parseRecord(text: string, name: string): PictureRecord {
+  const refuse = (must: string): never => {
+    throw new FileError(`${name}: cannot tell how it was made: ${must}`);
+  };
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return refuse('its record is no JSON');
+  }
+  const root = objectOf(json) ?? refuse('its record is no JSON object');
+  const version = root['overtone'];
+  if (version !== VERSION)
+    return refuse(`its record is of version ${JSON.stringify(version)} and this is for version ${VERSION}: update`);
+  const read = <T>(from: Record<string, unknown>, key: string, is: (value: unknown) => value is T): T => {
+    const value = Object.hasOwn(from, key) ? from[key] : undefined;
+    return is(value) ? value : refuse(`its record has no usable ${key}`);
+  };
+  const model = read(root, 'model', isObject);
+  const record: PictureRecord = {
+    prompt: read(root, 'prompt', isText),
+    seed: read(root, 'seed', isCount(0)),
+    imageSize: read(root, 'image_size', isSize),
+    gridSize: read(root, 'grid_size', isCount(1, 16)),
+    iterations: read(root, 'iterations', isCount(1, 65536)),
+    guidance: read(root, 'cfg', isNumber),
+    guidanceSchedule: read(root, 'cfg_schedule', isSchedule),
+    guidancePrompt: read(root, 'cfg_prompt', isText),
+    temperature: read(root, 'temperature', isNumber),
+    timesteps: read(root, 'timesteps', isCount(2, 1000)),
+    model: {
+      name: read(model, 'name', isText),
+      hash: read(model, 'hash', isText),
+      weights: read(model, 'weights', isText),
+    },
+    adapter: read(root, 'adapter', isText),
+  };
+  return record;
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+const isSchedule = (value: unknown): value is GuidanceSchedule => value === 'constant' || value === 'linear';
+const isCount =
+  (least: number, most = Number.MAX_SAFE_INTEGER) =>
+  (value: unknown): value is number =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+const isSize = (value: unknown): value is [number, number] =>
+  Array.isArray(value) && value.length === 2 && value.every((side) => isCount(16, 4096)(side) && side % 16 === 0);
+const objectOf = (value: unknown): Record<string, unknown> | undefined => (isObject(value) ? value : undefined);
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
