@@ -146,9 +146,10 @@ ${entry(64)} {
   if (pair >= pairs) { return; }
   total = vec4f();
   for (var i = first; i < first + 8u; i++) { total += gathered[i]; }
-  for (var i = 0u; i < min(4u, pairs - pair); i++) {
-    let row = (batch * params.rows + (pair + i) / params.sharing) * params.kv_heads + head;
-    let at = (row * params.sharing + (pair + i) % params.sharing) * ${units}u;
+  for (var p = pair; p < min(pair + 4u, pairs); p++) {
+    let i = p - pair;
+    let row = (batch * params.rows + p / params.sharing) * params.kv_heads + head;
+    let at = (row * params.sharing + p % params.sharing) * ${units}u;
     for (var c = start + column; c < min(start + ${columns}u, ${units}u); c += 8u) {
       ${parts.map((p) => `var part${p} = sum0${p}[i];`).join(' ')}
       ${sums((sum, j, p) => (j ? `part${p} = select(part${p}, ${sum}[i], c - start >= ${8 * j}u);` : ''))}

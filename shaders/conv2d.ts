@@ -77,12 +77,12 @@ ${entry(64)} {
     }
   }
   var sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
-  for (var i = 0u; i < min(4u, params.positions - first); i++) {
-    for (var j = 0u; j < min(4u, params.columns - column); j++) {
-      let to = (first + i) * params.columns + column + j;
-      var value = sums[i][j];
+  for (var i = first; i < min(first + 4u, params.positions); i++) {
+    for (var j = column; j < min(column + 4u, params.columns); j++) {
+      let to = i * params.columns + j;
+      var value = sums[i - first][j - column];
       #if ${o.bias}
-      value += bias[column + j];
+      value += bias[j];
       #endif
       if (params.residual != 0u) { value += residual[to]; }
       y[to] = value;

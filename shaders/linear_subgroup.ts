@@ -3,7 +3,8 @@
  *
  * One subgroup, which is the whole workgroup, computes R rows × 32 columns; each lane owns four neighbouring columns. 32 values of a row lie
  * across the lanes after one textureLoad; a shuffle hands each to all. Sums run over K in order, as in `linear`, so both give the same bits.
- * The epilogue is a loop with one store in the text: every static access costs compile time.
+ * The epilogue is a loop with one store in the text, and its ends depend on the row, so that no compiler can count and unroll it: every static
+ * access costs compile time.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Activation, declareActivation } from './activation.ts';
@@ -78,13 +79,13 @@ fn main(
   }
   let column = block * ${subgroupColumns}u + lane * 4u;
   if (column >= params.columns) { return; }
-  for (var r = 0u; r < min(${o.rows}u, params.rows - row); r++) {
+  for (var r = row; r < min(row + ${o.rows}u, params.rows); r++) {
     var value = sum0;
-    switch r {
+    switch r - row {
       ${unroll(o.rows - 1, (i) => `case ${i + 1}u: { value = sum${i + 1}; }`)}
       default: {}
     }
-    let to = ((row + r) * params.y_stride + params.y_offset + column) / 4u;
+    let to = (r * params.y_stride + params.y_offset + column) / 4u;
     if (params.has_bias == 1u) { value += bias[(params.y_offset + column) / 4u]; }
     #if ${o.activation !== 'none'}
     value = activate(value);
