@@ -8,7 +8,7 @@ import { readPictureText } from '../picture_text.ts';
 import { decodePicture } from '../pictures.ts';
 import type { PictureRecord } from '../record.ts';
 
-/** Largest picture file, bytes. */
+/** Largest file that is read whole, bytes. */
 const MAX_FILE = 1 << 29;
 
 /** The prompt as typed, or stdin as UTF-8 without its last line break. */
@@ -39,21 +39,24 @@ export async function readPictureFile(
   signal: AbortSignal,
   stdin?: Readable,
 ): Promise<{ bytes: Uint8Array; name: string }> {
-  if (path === '-') {
-    const bytes = await readAll(stdin, signal);
-    if (bytes.length === 0)
-      throw new FileError(
-        'standard input is empty: give it a picture, as in overtone image2text --image - < picture.png',
-      );
-    return { bytes, name: 'stdin' };
-  }
-  if ((await stat(path).catch(() => undefined))?.isFIFO())
+  if (path !== '-' && (await stat(path).catch(() => undefined))?.isFIFO())
     throw new FileError(`${path}: must be a file but is a pipe: give the picture on standard input, with --image -`);
+  const bytes = await readBytes(path, signal, stdin);
+  if (path === '-' && bytes.length === 0)
+    throw new FileError(
+      'standard input is empty: give it a picture, as in overtone image2text --image - < picture.png',
+    );
+  return { bytes, name: path === '-' ? 'stdin' : path };
+}
+
+/** All bytes of a file, or of stdin. */
+export async function readBytes(path: string, signal: AbortSignal, stdin?: Readable): Promise<Uint8Array> {
+  if (path === '-') return readAll(stdin, signal);
   const source = await fileSource(path);
   try {
     if (source.size > MAX_FILE)
-      throw new FileError(`${path}: must be a picture of at most ${MAX_FILE} bytes but has ${source.size}`);
-    return { bytes: await source.read(0, source.size, signal), name: path };
+      throw new FileError(`${path}: must have at most ${MAX_FILE} bytes but has ${source.size}`);
+    return await source.read(0, source.size, signal);
   } finally {
     await source.close();
   }

@@ -1,9 +1,11 @@
 /** The command line: its commands and options, with the reference's names. */
 import { Command, Option } from 'commander';
 import { packageVersion } from '../package.ts';
+import { type BatchOptions, batch } from './batch.ts';
 import { type DemoOptions, EXAMPLE_PROMPT, demo } from './demo.ts';
 import { type Image2TextOptions, image2text } from './image2text.ts';
 import { type Text2ImageOptions, text2image } from './text2image.ts';
+import { shardValue } from './shard.ts';
 import { number, seedValue, side, size, whole } from './values.ts';
 import type { Context } from './session.ts';
 import { visibleLines } from './wording.ts';
@@ -17,6 +19,9 @@ export interface Settings {
 const MOST = Number.MAX_SAFE_INTEGER;
 const SIZES = 'multiples of 16 (default: 512, embedded model 128)';
 const ITERATIONS = 'at most one a 16×16 square (default: 64 or all squares)';
+
+const LIST =
+  'The list is JSON, [{ "prompt": "a dog" }, …], or one such object a line; - reads\nstdin. Other keys of an entry are kept in its .json.';
 
 /** Builds the program; `contextOf` is asked when a command starts. */
 export function createProgram(contextOf: (settings: Settings) => Context): Command {
@@ -55,6 +60,22 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
   withModelOptions(image)
     .addHelpText('after', '\nExample:\n  $ overtone image2text --image cats.png --prompt "How many objects are there?"')
     .action(run<Image2TextOptions & Settings>(image2text));
+
+  const many = program
+    .command('batch <list>')
+    .description('Makes a picture for each entry of a list, as 00000000.jpg and .json.\n\n' + LIST);
+  many
+    .optionsGroup('Pictures:')
+    .option('--output <folder>', 'where they go; pictures that are done are kept', 'output')
+    .option('--seed <n>', 'of the whole list', whole('--seed', 0, MOST), 0)
+    .option('--shard <i/n>', 'only every n-th entry, from entry i (i from 0)', shardValue)
+    .option('--shards <n>', 'the n of a Slurm array or Kubernetes indexed job', whole('--shards', 1, 1_000_000));
+  withMakingOptions(many);
+  withModelOptions(many)
+    .addHelpText('after', '\nExample:\n  $ overtone batch prompts.json --output pictures --shard 0/4')
+    .action((list: string, options: Omit<BatchOptions, 'list'> & Settings) =>
+      run<BatchOptions & Settings>(batch)({ ...options, list }),
+    );
 
   const both = program.command('demo').description('Makes the picture of an example prompt, then describes it.');
   both

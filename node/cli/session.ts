@@ -72,7 +72,7 @@ export async function makePictures(
   const pictures = await model.generate({
     ...request,
     signal,
-    onLoad: loadProgress(progress, watch, begin),
+    onLoad: loadProgress(progress, (phase) => watch.mark(phase), begin),
     onIteration({ done, total }) {
       begin().update(done);
       if (isFirst) watch.mark('first_iteration');
@@ -105,7 +105,11 @@ export async function describePicture(
   const words = model.describe(picture, {
     ...options,
     signal,
-    onLoad: loadProgress(progress, watch, () => undefined),
+    onLoad: loadProgress(
+      progress,
+      (phase) => watch.mark(phase),
+      () => undefined,
+    ),
     onToken(id) {
       if (ids.push(id) > 1) return;
       progress.stop();
@@ -121,14 +125,14 @@ export async function describePicture(
 }
 
 /** Shows the loading of weights, then calls `then`. */
-function loadProgress(progress: Progress, watch: Stopwatch, then: () => void) {
+export function loadProgress(progress: Progress, mark: (phase: string) => void, then: () => void) {
   let step: Step | undefined;
   return ({ loadedBytes, totalBytes }: { loadedBytes: number; totalBytes: number }): void => {
     step ??= progress.step('Loading weights', totalBytes, megabytes);
     step.update(loadedBytes);
     if (loadedBytes < totalBytes) return;
     step.end();
-    watch.mark('weights');
+    mark('weights');
     then();
   };
 }

@@ -10,5 +10,6 @@ export const visible = (text: string): string =>
 /** The same for several lines, whose breaks stay. */
 export const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n');
 
-/** `1 iteration`, `2 iterations` */
-export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
+/** `1 iteration`, `2 iterations`, `2 entries` */
+export const counted = (n: number, noun: string): string =>
+  `${n} ${n === 1 ? noun : /[^aeo]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
