@@ -80,7 +80,8 @@ function checkPixels({ width, height }: { width: number; height: number }, name:
     );
 }
 
-async function loadSharp(format: string): Promise<typeof Sharp> {
+/** The package that decodes what is no PNG. @throws FileError naming the `format` that needs it. */
+export async function loadSharp(format: string): Promise<typeof Sharp> {
   try {
     return (await import('sharp')).default;
   } catch (cause) {

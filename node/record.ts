@@ -20,6 +20,8 @@ export interface PictureRecord {
   readonly guidancePrompt: string;
   readonly temperature: number;
   readonly timesteps: number;
+  /** The axes of a labelled sheet, such as `cfg=1,3,5`, columns first. */
+  readonly sweep?: readonly string[];
   readonly model: ModelIdentity;
   /** The adapter in words: another one may differ in the last bits. */
   readonly adapter: string;
@@ -59,6 +61,7 @@ export function settingsOf({ model, ...record }: PictureRecord) {
     cfg_prompt: record.guidancePrompt,
     temperature: record.temperature,
     timesteps: record.timesteps,
+    sweep: record.sweep,
     model: { name: model.name, hash: model.hash, weights: model.weights },
     adapter: record.adapter,
   };
@@ -84,6 +87,7 @@ export function parametersText(record: PictureRecord): string {
     `Model: ${/[,:"\n]/.test(model.name) ? JSON.stringify(model.name) : model.name}`,
     `Temperature: ${record.temperature}`,
     `Diffusion steps: ${record.timesteps}`,
+    ...(record.sweep ? [`Sweep: ${JSON.stringify(record.sweep.join('; '))}`] : []),
     `Version: overtone-gpu ${packageVersion()}`,
   ];
   return `${record.prompt}\n${fields.join(', ')}`;
@@ -120,6 +124,7 @@ export function parseRecord(text: string, name: string): PictureRecord {
     guidancePrompt: read(root, 'cfg_prompt', isText),
     temperature: read(root, 'temperature', isNumber),
     timesteps: read(root, 'timesteps', isCount(2, 1000)),
+    ...(root['sweep'] === undefined ? {} : { sweep: read(root, 'sweep', isTexts) }),
     model: {
       name: read(model, 'name', isText),
       hash: read(model, 'hash', isText),
@@ -131,6 +136,8 @@ export function parseRecord(text: string, name: string): PictureRecord {
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string';
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length >= 1 && value.length <= 2 && value.every(isText);
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const isSchedule = (value: unknown): value is GuidanceSchedule => value === 'constant' || value === 'linear';
 const isCount =

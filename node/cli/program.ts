@@ -44,7 +44,8 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .option('--prompt <text>', `what it shows; - reads stdin (default: ${JSON.stringify(EXAMPLE_PROMPT)})`)
     .option('--output <file>', '.png or .jpg; {seed} and {prompt} are filled in', 'output.png')
     .option('--from <picture>', 'make that picture again, but for what is said here')
-    .option('--seed <n|new>', 'same seed and adapter, same picture (default: new)', seedValue);
+    .option('--seed <n|new>', 'same seed and adapter, same picture (default: new)', seedValue)
+    .option('--sweep <name=a,b>', 'a labelled sheet of cfg, temperature, …; twice: rows', collect);
   withMakingOptions(text);
   withModelOptions(text)
     .addHelpText('after', '\nExample:\n  $ overtone text2image --prompt "two cats" --num-iter 16 --output cats.png')
@@ -88,6 +89,9 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
 
   return program;
 }
+
+/** All values of an option that may come more than once. */
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** Options of how pictures are made. Their defaults are `settleMaking`'s. */
 function withMakingOptions(command: Command): Command {

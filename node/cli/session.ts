@@ -62,27 +62,43 @@ export type PictureRequest = GenerateOptions &
 export async function makePictures(
   model: Harmon,
   request: PictureRequest,
-  { signal, progress }: Context,
+  context: Context,
   watch: Stopwatch,
 ): Promise<GeneratedPicture[]> {
+  return (await makeSeries(model, [request], context, watch))[0];
+}
+
+/** The same for several requests in turn, as one piece of work. */
+export async function makeSeries(
+  model: Harmon,
+  requests: readonly PictureRequest[],
+  { signal, progress }: Context,
+  watch: Stopwatch,
+): Promise<GeneratedPicture[][]> {
+  const lengths = requests.map((r) => r.iterations * Math.ceil(r.count / r.batchSize));
+  const sum = (from: readonly number[]) => from.reduce((a, b) => a + b, 0);
   let loop: Step | undefined;
-  const begin = () =>
-    (loop ??= progress.step('Iterations', request.iterations * Math.ceil(request.count / request.batchSize)));
-  let isFirst = true;
-  const pictures = await model.generate({
-    ...request,
-    signal,
-    onLoad: loadProgress(progress, (phase) => watch.mark(phase), begin),
-    onIteration({ done, total }) {
-      begin().update(done);
-      if (isFirst) watch.mark('first_iteration');
-      isFirst = false;
-      if (done === total) watch.mark('other_iterations');
-    },
-  });
+  const begin = () => (loop ??= progress.step('Iterations', sum(lengths)));
+  const all: GeneratedPicture[][] = [];
+  for (const [i, request] of requests.entries()) {
+    const before = sum(lengths.slice(0, i));
+    let isFirst = true;
+    const pictures = await model.generate({
+      ...request,
+      signal,
+      onLoad: i === 0 ? loadProgress(progress, (phase) => watch.mark(phase), begin) : undefined,
+      onIteration({ done, total }) {
+        begin().update(before + done);
+        if (isFirst) watch.mark('first_iteration');
+        isFirst = false;
+        if (done === total) watch.mark('other_iterations');
+      },
+    });
+    watch.mark('decode');
+    all.push(pictures);
+  }
   progress.stop();
-  watch.mark('decode');
-  return pictures;
+  return all;
 }
 
 export interface Description {

@@ -7,7 +7,9 @@ import { EXAMPLE_PROMPT } from './demo.ts';
 import { readPrompt, readRecord } from './input.ts';
 import { type MakingOptions, requestOf, settleMaking } from './making.ts';
 import { checkOutput, fillName } from './output_file.ts';
-import { type Context, makePictures, withModel } from './session.ts';
+import { type Context, makeSeries, withModel } from './session.ts';
+import { drawLabels, labelledSheet, sheetSize } from './sheet.ts';
+import { type SweepAxis, type SweepPoint, sweepAxes } from './sweep.ts';
 import { phasesText } from './timing.ts';
 import { counted, visible } from './wording.ts';
 
@@ -17,6 +19,8 @@ export interface Text2ImageOptions extends ModelPaths, MakingOptions {
   /** A picture whose record says what is not said here. */
   readonly from?: string;
   readonly seed?: number | 'new';
+  /** Axes of a labelled sheet. */
+  readonly sweep?: readonly string[];
   readonly batchSize: number;
   readonly json?: boolean;
 }
@@ -29,38 +33,57 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
   const seed = (options.seed === 'new' ? undefined : (options.seed ?? from?.seed)) ?? randomSeed();
   const asked = options.prompt ?? from?.prompt ?? EXAMPLE_PROMPT;
   const prompt = options.prompt === undefined ? asked : await readPrompt(asked, signal);
+  const sweep = options.sweep ?? from?.sweep;
+  const axes = sweepAxes(sweep ?? []);
+  const labels = { columns: labelsOf(axes[0]), rows: labelsOf(axes[1]) };
   const output = await checkOutput(fillName(options.output, { seed, prompt }));
+  if (sweep) await drawLabels(labels, 1, 1); // before any work: it may lack sharp or a font
   await withModel(
     options,
     context,
     async (config, files) => {
       const making = settleMaking(options, config, from);
       const [width, height] = making.imageSize.map((side) => side * making.gridSize);
-      await output.reserve(width, height, signal);
+      await output.reserve(...(sweep ? sheetSize(labels, width, height) : ([width, height] as const)), signal);
+      const points = pointsOf(axes).map((point) => ({
+        ...requestOf(settleMaking({ ...options, ...point }, config, from)),
+        prompt,
+        seed: point.seed ?? seed,
+        batchSize: options.batchSize,
+      }));
       const model = await identify(files, signal);
       if (from && from.model.hash !== model.hash) note(otherModel(from, model));
-      return { making, model };
+      return { making, points, model };
     },
-    async (harmon, { making, model }, watch) => {
+    async (harmon, { making, points, model }, watch) => {
       const adapter = harmon.device.description;
-      const record: PictureRecord = { prompt, seed, ...making, model, adapter };
-      const request = { ...requestOf(making), prompt, seed, batchSize: options.batchSize };
-      const pictures = await makePictures(harmon, request, context, watch);
-      const picture = tile(pictures, making.gridSize);
+      const record: PictureRecord = { prompt, seed, ...making, ...(sweep && { sweep }), model, adapter };
+      const made = await makeSeries(harmon, points, context, watch);
+      const tiles = made.map((pictures) => tile(pictures, making.gridSize));
+      const picture = sweep ? await labelledSheet(labels, tiles) : tiles[0];
       await output.save(picture, record);
       watch.mark('save');
       const seconds = watch.seconds();
-      const seeds = pictures.map((p) => p.seed);
+      const seeds = made.flatMap((pictures) => pictures.map((p) => p.seed));
       const { width, height } = picture;
       if (options.json) {
         const settings = { ...settingsOf(record), model: model.name, model_hash: model.hash };
         print(`${JSON.stringify({ output: output.path, width, height, seeds, ...settings, seconds })}\n`);
         return;
       }
-      const made = `${width}×${height}, ${counted(making.iterations, 'iteration')}, seed ${seed}`;
-      print(`Picture  ${visible(output.path)} (${made})\nAdapter  ${adapter}\nTime     ${phasesText(seconds)}\n`);
+      const many = sweep ? `, ${counted(tiles.length, 'picture')}` : '';
+      const how = `${width}×${height}${many}, ${counted(making.iterations, 'iteration')}, seed ${seed}`;
+      print(`Picture  ${visible(output.path)} (${how})\nAdapter  ${adapter}\nTime     ${phasesText(seconds)}\n`);
     },
   );
+}
+
+const labelsOf = (axis: SweepAxis | undefined): string[] => axis?.points.map(({ label }) => label) ?? [];
+
+/** The places of a sheet, row by row; one place without axes. */
+function pointsOf([columns, rows]: readonly SweepAxis[]): SweepPoint[] {
+  const all = (axis: SweepAxis | undefined): SweepPoint[] => axis?.points.map(({ point }) => point) ?? [{}];
+  return all(rows).flatMap((row) => all(columns).map((column) => ({ ...column, ...row })));
 }
 
 const otherModel = ({ model: was }: PictureRecord, is: PictureRecord['model']): string =>

@@ -2,8 +2,8 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readPictureText } from '../../node/picture_text.ts';
-import { encodeRecorded } from '../../node/picture_text.ts';
+import { encodeRecorded, readPictureText } from '../../node/picture_text.ts';
+import { decodePicture } from '../../node/pictures.ts';
 import { record } from '../support/record.ts';
 import { type Running, start } from './overtone.ts';
 
@@ -54,4 +54,22 @@ it('says that other weights made it, and that a picture without a record cannot 
   expect(recordOf(run)!.prompt).toBe('a cat');
   const none = start(['text2image', '--from', new URL('../golden/data/scene.png', import.meta.url).pathname]);
   expect(await none.ended).toMatchObject({ code: 1, stderr: expect.stringContaining('has no record') as string });
+});
+
+it('makes a labelled sheet of several settings, which can be made again', async () => {
+  const axes = ['--sweep', 'cfg=1,3', '--sweep', 'seed=5,6', '--seed', '9'];
+  const first = await made([...quick, ...axes, '--prompt', 'a dog']);
+  expect(recordOf(first)).toMatchObject({ sweep: ['cfg=1,3', 'seed=5,6'], seed: 9 });
+  const sheet = await decodePicture(bytesOf(first), 'sheet');
+  const again = await made(['--from', 'from.png'], first);
+  expect(bytesOf(again)).toEqual(bytesOf(first));
+  const alone = await made([...quick, '--prompt', 'a dog', '--seed', '6', '--cfg', '3']);
+  const { width, data } = await decodePicture(bytesOf(alone), 'alone');
+  const row = (y: number) => Buffer.from(data.subarray(y * width * 3, (y + 1) * width * 3));
+  const at = Buffer.from(sheet.data).lastIndexOf(row(0)) / 3;
+  expect(at).toBeGreaterThan(0);
+  for (let y = 0; y < 32; y++)
+    expect(sheet.data.slice((at + y * sheet.width) * 3, (at + y * sheet.width + width) * 3)).toEqual(
+      new Uint8Array(row(y)),
+    );
 });
