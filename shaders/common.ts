@@ -44,6 +44,14 @@ fn ${name}_at(i: u32) -> f32 {
 `;
 }
 
+/** Texels across a flat image, which holds a tensor's vec4s one after the other. A power of 2. */
+export const flatWidth = 4096;
+
+/** Where vec4 number `at` lies in a flat image. */
+export function flatTexel(at: string): string {
+  return `vec2u((${at}) % ${flatWidth}u, (${at}) / ${flatWidth}u)`;
+}
+
 /** Number of this workgroup in a grid that may be folded into two dimensions. */
 export const groupIndex = 'group.y * count.x + group.x';
 

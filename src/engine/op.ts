@@ -36,9 +36,15 @@ export interface Op<Attrs = unknown> {
 
 /**
  * Storage form of a weight (N, K): `rows` as in the checkpoint; `ohwi` for convolutions, (Cout, kh, kw, Cin); `columns` for kernels whose lanes own
- * neighbouring outputs: blocks of 32 rows, in each K × 32 elements, 16-bit ones two of K to a word; N is filled up with zeros.
+ * neighbouring outputs: blocks of 32 rows, in each K × 32 elements, 16-bit ones two of K to a word; N is filled up with zeros. `ohwi_columns` is
+ * both, K = (kh, kw, Cin).
  */
-export type Layout = 'rows' | 'ohwi' | 'columns';
+export type Layout = 'rows' | 'ohwi' | 'columns' | 'ohwi_columns';
+
+/** Whether a layout has blocks of rows. */
+export function inBlocks(layout: Layout): boolean {
+  return layout === 'columns' || layout === 'ohwi_columns';
+}
 
 /** Rows of a block of the `columns` layout. */
 export const COLUMN_BLOCK = 32;
@@ -53,12 +59,15 @@ export interface WeightOperand {
   readonly parts: readonly { readonly start: number; readonly rows: number }[];
 }
 
-/**
- * What a binding is given: a tensor's buffer; a part of a weight; or a tensor as an image, rows × width/4 texels of vec4, which the plan has
- * copied there before the dispatch.
- */
+/** A tensor as an image of vec4s, which the plan has copied there before the dispatch: rows × width/4 texels, or `flat`, in lines of `flatWidth`. */
+export interface ImageOperand {
+  readonly image: Tensor;
+  readonly flat?: boolean;
+}
+
+/** What a binding is given: a tensor's buffer, a tensor as an image, or a part of a weight. */
 export type Operand =
-  { readonly tensor: Tensor } | { readonly image: Tensor } | { readonly weight: WeightOperand; readonly part: number };
+  { readonly tensor: Tensor } | ImageOperand | { readonly weight: WeightOperand; readonly part: number };
 
 /** One dispatch of one kernel. Names in `bind` and `params` are those of the kernel's WGSL. */
 export interface Dispatch {

@@ -7,7 +7,7 @@ import { GraphError, OvertoneError } from './errors.ts';
 import { type Dim, maximum, mul, shapeText } from './extent.ts';
 import { fuse } from './fuse.ts';
 import type { Graph, Node } from './graph.ts';
-import { type ImageCopy, type PlannedImage, imageOf, placeImages } from './images.ts';
+import { type ImageUse, type PlannedImage, placeImages } from './images.ts';
 import { type Lifetime, assignBlocks } from './memory.ts';
 import {
   COLUMN_BLOCK,
@@ -17,6 +17,7 @@ import {
   type Operand,
   type WeightOperand,
   bytesMoved,
+  inBlocks,
 } from './op.ts';
 import { type ShaderInterface, checkInterface, shaderInterface } from './shader.ts';
 import { type Tensor, maxElements, root } from './tensor.ts';
@@ -34,14 +35,12 @@ export interface PlanOptions {
   readonly keep?: readonly string[];
 }
 
-export interface PlannedDispatch extends Dispatch {
+export interface PlannedDispatch extends Dispatch, ImageUse {
   readonly interface: ShaderInterface;
   /** Work of the op, on its first dispatch. */
   readonly flops: Dim;
   readonly bytes: Dim;
   readonly output: Tensor;
-  /** Images that must be filled before it. */
-  readonly copies: readonly ImageCopy[];
 }
 
 /** A buffer that the caller may know: an input, a state or an output. */
@@ -91,8 +90,8 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
   };
   const weightBytes = (x: Tensor) => maxElements(x) * bytesOf(options.weightDtype?.(x.name) ?? 'f32');
   const lowered = nodes.flatMap((node) => lowerNode(node, lowering, weightBytes));
-  const { images, copies } = placeImages(lowered);
-  const dispatches = lowered.map((dispatch, i) => ({ ...dispatch, copies: copies[i] }));
+  const { images, uses } = placeImages(lowered);
+  const dispatches = lowered.map((dispatch, i) => ({ ...dispatch, ...uses[i] }));
   return {
     name: graph.name,
     dispatches,
@@ -116,13 +115,17 @@ function collectOutputs(graph: Graph, keep: readonly string[]): Map<string, Tens
   return outputs;
 }
 
-function lowerNode(node: Node, lowering: Lowering, weightBytes: (x: Tensor) => number): PlannedDispatch[] {
+function lowerNode(
+  node: Node,
+  lowering: Lowering,
+  weightBytes: (x: Tensor) => number,
+): Omit<PlannedDispatch, keyof ImageUse>[] {
   return node.op.lower(node, lowering).map((dispatch, i) => {
     const shader = shaderInterface(dispatch.label, dispatch.shader);
     checkInterface(dispatch.label, shader, Object.keys(dispatch.bind), Object.keys(dispatch.params));
     const work =
       i === 0 ? { flops: node.op.flops(node), bytes: bytesMoved(node, weightBytes) } : { flops: 0, bytes: 0 };
-    return { ...dispatch, ...work, interface: shader, output: node.output, copies: [] };
+    return { ...dispatch, ...work, interface: shader, output: node.output };
   });
 }
 
@@ -137,7 +140,7 @@ function weightOperand(tensor: Tensor, layout: Layout, dtype: Dtype, splitAbove:
       `[plan] ${tensor.name} ${shapeText(shape)} takes ${shape[0] * row} bytes in ${dtype}; a binding holds ${limit}: store it in fewer bits or use a device with larger bindings`,
     );
   // parts start where packed 16-bit elements share no word, and where blocks of columns start
-  const grain = layout === 'columns' ? COLUMN_BLOCK : 4;
+  const grain = inBlocks(layout) ? COLUMN_BLOCK : 4;
   const step = rowsAPart < shape[0] && rowsAPart > grain ? rowsAPart - (rowsAPart % grain) : rowsAPart;
   const parts = [];
   for (let start = 0; start < shape[0]; start += step) parts.push({ start, rows: Math.min(step, shape[0] - start) });
@@ -195,18 +198,18 @@ function bytes(x: Tensor, limit: number): number {
 
 /** The plan as text: one line a dispatch, then weights and memory. */
 export function planText(plan: Plan): string {
-  const where = (operand: Operand): string => {
+  const where = (operand: Operand, images?: ReadonlyMap<Operand, number>): string => {
     if ('weight' in operand) {
       const w = operand.weight;
       return `${w.name}:${w.dtype}${w.layout === 'rows' ? '' : `:${w.layout}`}${w.parts.length > 1 ? `#${operand.part}` : ''}`;
     }
-    if ('image' in operand) return `image ${imageOf(plan.images, operand.image)}`;
+    if ('image' in operand) return `image ${images?.get(operand)}`;
     const at = plan.home.get(root(operand.tensor))!;
     return 'block' in at ? `#${at.block}` : at.name;
   };
   const lines = plan.dispatches.map((d, i) => {
     const bind = d.interface.bindings
-      .map((b) => `${b.name}${b.kind === 'write' ? '→' : '←'}${where(d.bind[b.name])}`)
+      .map((b) => `${b.name}${b.kind === 'write' ? '→' : '←'}${where(d.bind[b.name], d.images)}`)
       .join(' ');
     const params = Object.entries(d.params)
       .map(([k, v]) => `${k}=${String(v)}`)

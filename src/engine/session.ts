@@ -6,7 +6,7 @@ import type { Device, DeviceBuffer, DeviceImage, Pipeline } from './device.ts';
 import { bytesOf } from './dtype.ts';
 import { ArgumentError, GpuError, throwIfAborted } from './errors.ts';
 import { type Dim, type Extents, evaluate } from './extent.ts';
-import { imageOf } from './images.ts';
+import type { ImageCopy } from './images.ts';
 import type { Operand } from './op.ts';
 import type { Plan, PlannedDispatch } from './plan.ts';
 import type { Stream } from './stream.ts';
@@ -29,14 +29,21 @@ export class Scratch {
       descending(plan.blocks).forEach((b, i) => {
         sizes[i] = Math.max(sizes[i] ?? 0, plan.blocks[b]);
       });
-    const heights = new Map<number, number>();
-    for (const { images } of plans)
-      for (const { width: across, height } of images) heights.set(across, Math.max(height, heights.get(across) ?? 0));
+    const sides: { width: number; height: number }[] = []; // for the n-th image of a width of each plan, one
+    for (const plan of plans) {
+      const taken = new Set<object>();
+      for (const { width: across, height } of plan.images) {
+        let side = sides.find((s) => s.width === across && !taken.has(s));
+        if (!side) sides.push((side = { width: across, height }));
+        side.height = Math.max(side.height, height);
+        taken.add(side);
+      }
+    }
     const blocks: DeviceBuffer[] = [];
     const images: DeviceImage[] = [];
     try {
       await device.scope('activations', () => {
-        for (const [across, height] of heights) images.push(device.createImage('image', across, height));
+        for (const { width: across, height } of sides) images.push(device.createImage('image', across, height));
         for (const bytes of sizes) blocks.push(device.createStorage('activations', bytes, 'activations'));
       });
     } catch (error) {
@@ -66,7 +73,7 @@ export interface SessionOptions {
 
 interface Step {
   readonly dispatch: PlannedDispatch;
-  readonly copies: readonly { readonly tensor: Tensor; readonly from: DeviceBuffer; readonly image: DeviceImage }[];
+  readonly copies: readonly { readonly copy: ImageCopy; readonly from: DeviceBuffer; readonly to: DeviceImage }[];
   readonly pipeline: Pipeline;
   readonly group: GPUBindGroup;
 }
@@ -94,7 +101,7 @@ export async function createSession(device: Device, plan: Plan, options: Session
         blocks[b] = buffer;
       });
       for (const { width: across, height } of plan.images) {
-        let image = options.scratch?.images.find((i) => i.width === across);
+        let image = options.scratch?.images.find((i) => i.width === across && !images.includes(i));
         if (!image) owned.push((image = device.createImage(`${plan.name}: image`, across, height)));
         images.push(image);
       }
@@ -107,14 +114,14 @@ export async function createSession(device: Device, plan: Plan, options: Session
         const at = plan.home.get(root('image' in operand ? operand.image : operand.tensor))!;
         return 'block' in at ? blocks[at.block] : named.get(at.name)!;
       };
-      const resource = (operand: Operand): GPUBindingResource =>
+      const resource = (operand: Operand, dispatch: PlannedDispatch): GPUBindingResource =>
         'image' in operand
-          ? images[imageOf(plan.images, operand.image)].view
+          ? images[dispatch.images.get(operand)!].view
           : { buffer: buffers(operand).gpu, size: bindingSize(operand, device) };
       plan.dispatches.forEach((dispatch, i) => {
         const entries: GPUBindGroupEntry[] = dispatch.interface.bindings.map((b) => ({
           binding: b.index,
-          resource: resource(dispatch.bind[b.name]),
+          resource: resource(dispatch.bind[b.name], dispatch),
         }));
         if (dispatch.interface.params)
           entries.push({
@@ -123,10 +130,10 @@ export async function createSession(device: Device, plan: Plan, options: Session
           });
         steps.push({
           dispatch,
-          copies: dispatch.copies.map(({ tensor, image }) => ({
-            tensor,
-            from: buffers({ tensor }),
-            image: images[image],
+          copies: dispatch.copies.map((copy) => ({
+            copy,
+            from: buffers({ tensor: copy.tensor }),
+            to: images[copy.image],
           })),
           pipeline: pipelines[i],
           group: device.gpu.createBindGroup({ label: dispatch.label, layout: pipelines[i].layout, entries }),
@@ -214,10 +221,11 @@ export class Session {
   private encodeStep(stream: Stream, { dispatch, copies, pipeline, group }: Step, extents: Extents): void {
     const groups = evaluate(dispatch.groups, extents);
     if (groups === 0) return;
-    for (const { tensor, from, image } of copies) {
-      const { offset, stride } = placement(tensor);
-      const [first, step, height] = [offset, stride, rows(tensor)].map((d) => evaluate(d, extents));
-      stream.copyToImage(from, first * 4, step * 4, image, height);
+    for (const { copy, from, to } of copies) {
+      const { offset, stride } = placement(copy.tensor);
+      const [first, step, height] = [offset, stride, rows(copy.tensor)].map((d) => evaluate(d, extents));
+      if (copy.flat) stream.copyToFlatImage(from, first * 4, to, (height * width(copy.tensor)) / 4);
+      else stream.copyToImage(from, first * 4, step * 4, to, height);
     }
     const offsets = dispatch.interface.params ? [this.device.uniforms.offset(paramWords(dispatch, extents))] : [];
     const units = evaluate(dispatch.flops, extents) + 10 * evaluate(dispatch.bytes, extents);

@@ -73,13 +73,29 @@ export class Stream {
 
   /** Copies `rows` rows of a buffer, `stride` bytes apart, into an image; ordered. */
   copyToImage(from: DeviceBuffer, offset: number, stride: number, image: DeviceImage, rows: number): void {
+    this.copyTexels(from, offset, stride, image, 0, [image.width, rows]);
+  }
+
+  /** Copies `texels` texels that follow each other into an image, line by line; ordered. */
+  copyToFlatImage(from: DeviceBuffer, offset: number, image: DeviceImage, texels: number): void {
+    const line = image.width * 16;
+    const lines = Math.floor(texels / image.width);
+    const rest = texels % image.width;
+    if (lines > 0) this.copyTexels(from, offset, line, image, 0, [image.width, lines]);
+    if (rest > 0) this.copyTexels(from, offset + lines * line, line, image, lines, [rest, 1]);
+  }
+
+  private copyTexels(
+    from: DeviceBuffer,
+    offset: number,
+    bytesPerRow: number,
+    { texture }: DeviceImage,
+    y: number,
+    size: readonly [number, number],
+  ): void {
     this.endPass();
     this.encoder ??= this.device.gpu.createCommandEncoder({ label: this.name });
-    this.encoder.copyBufferToTexture(
-      { buffer: from.gpu, offset, bytesPerRow: stride, rowsPerImage: rows },
-      { texture: image.texture },
-      [image.width, rows],
-    );
+    this.encoder.copyBufferToTexture({ buffer: from.gpu, offset, bytesPerRow }, { texture, origin: [0, y] }, [...size]);
   }
 
   /** Sends what is encoded. Errors surface at the next `pacing` or `finish`. */

@@ -5,7 +5,7 @@
 import type { Device, DeviceBuffer } from './device.ts';
 import { type Dtype, bytesOf, f16ToNumber, numberToBf16, numberToF16 } from './dtype.ts';
 import { ArgumentError, FileError, GraphError, throwIfAborted } from './errors.ts';
-import { COLUMN_BLOCK, type WeightOperand } from './op.ts';
+import { COLUMN_BLOCK, type WeightOperand, inBlocks } from './op.ts';
 import { shapeText } from './extent.ts';
 
 /** Where weights come from: a checkpoint, or formula-made tensors. */
@@ -61,7 +61,7 @@ export class WeightStore {
       for (const o of wanted) {
         const rowBytes = elementsOfRow(o) * bytesOf(o.dtype);
         // pieces of whole groups of rows keep packed 16-bit elements on word boundaries, and blocks of columns whole
-        const grain = o.layout === 'columns' ? COLUMN_BLOCK : 4;
+        const grain = inBlocks(o.layout) ? COLUMN_BLOCK : 4;
         const step = Math.max(1, Math.floor(PIECE / Math.max(1, rowBytes) / grain)) * grain;
         for (const [p, part] of o.parts.entries())
           for (let start = 0; start < part.rows; start += step) {
@@ -104,7 +104,7 @@ function elementsOfRow(o: WeightOperand): number {
 }
 
 function partBytes(o: WeightOperand, rows: number): number {
-  const whole = o.layout === 'columns' ? Math.ceil(rows / COLUMN_BLOCK) * COLUMN_BLOCK : rows;
+  const whole = inBlocks(o.layout) ? Math.ceil(rows / COLUMN_BLOCK) * COLUMN_BLOCK : rows;
   return whole * elementsOfRow(o) * bytesOf(o.dtype);
 }
 
@@ -123,8 +123,8 @@ export function toForm(o: WeightOperand, rows: number, stored: Uint8Array, dtype
       `${o.name} ${shapeText(o.shape)} must have ${elements * bytesOf(dtype)} bytes in ${rows} rows but has ${stored.byteLength}`,
     );
   const cast = dtype === o.dtype ? aligned(stored) : castTo(aligned(stored), dtype, o);
-  if (o.layout === 'columns') return toColumns(o, rows, cast);
-  return o.layout === 'rows' ? cast : toOhwi(o, rows, cast);
+  const ordered = o.layout === 'ohwi' || o.layout === 'ohwi_columns' ? toOhwi(o, rows, cast) : cast;
+  return inBlocks(o.layout) ? toColumns(o, rows, ordered) : ordered;
 }
 
 /** The same bytes at an offset that typed arrays accept. */
@@ -164,7 +164,7 @@ function castTo(bytes: Uint8Array<ArrayBuffer>, from: Dtype, o: WeightOperand): 
 
 /** (N, K) → (⌈N/32⌉, K, 32), 16-bit elements as (⌈N/32⌉, K/2, 32, 2); rows beyond N are zero. */
 function toColumns(o: WeightOperand, rows: number, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const depth = o.shape[1];
+  const depth = elementsOfRow(o);
   const per = 4 / bytesOf(o.dtype); // elements of K that share a word
   const make = per === 2 ? Uint16Array : Uint32Array;
   const from = new make(bytes.buffer, bytes.byteOffset, bytes.byteLength / make.BYTES_PER_ELEMENT);

@@ -131,8 +131,19 @@ export const list: CaseList = {
     convCase(7, 16, 16, 33, { dtype: 'f16' }),
     convCase(2, 7, 33, 5, { dtype: 'f16', bias: false }),
     convCase(7, 7, 32, 16, { scale: 1e6 }),
+    convCase(4, 8, 32, 32), // one tile of conv2d_subgroup, then one more of each
+    convCase(5, 9, 32, 36, { residual: true }),
+    convCase(3, 15, 64, 28, { dtype: 'bf16', residual: true }),
+    convCase(9, 17, 32, 68, { dtype: 'f16', pad: 'none' }),
+    convCase(13, 23, 96, 40, { k: 1, dtype: 'bf16', bias: false }),
+    convCase(33, 67, 32, 4, { scale: 1e6 }), // more than four lines of a flat image
+    convCase(5, 11, 64, 32, { upsampled: true, residual: true }),
     convCase(1450, 1450, 4, 1, { k: 1 }), // more workgroups than one dimension takes
     convCase(128, 128, 32, 32, { residual: true, timed: true }),
     convCase(64, 64, 128, 128, { timed: true }),
+    convCase(64, 64, 128, 128, { dtype: 'bf16', timed: true }),
+    convCase(32, 32, 512, 512, { timed: true }),
+    convCase(128, 128, 32, 3, { timed: true }),
+    convCase(64, 64, 64, 64, { upsampled: true, timed: true }),
   ],
 };

@@ -1,8 +1,12 @@
 /** conv2d(x, weight, bias?, { stride, pad }): a 3×3 or 1×1 convolution of one picture, with residual and upsampling taken over by fusion. */
 import { type Conv2dOptions, conv2dShader, conv2dTile } from '../../../shaders/conv2d.ts';
+import { conv2dSubgroupDepth, conv2dSubgroupShader, conv2dSubgroupTile } from '../../../shaders/conv2d_subgroup.ts';
+import { subgroupColumns, subgroupLanes } from '../../../shaders/linear_subgroup.ts';
 import { GraphError } from '../errors.ts';
 import { ceilDiv, mul, sameDim, shapeText } from '../extent.ts';
-import { type Op, call, checkContiguous, checkShape } from '../op.ts';
+import type { Node } from '../graph.ts';
+import { fitsFlatImage } from '../images.ts';
+import { type Dispatch, type Lowering, type Op, type Operand, call, checkContiguous, checkShape } from '../op.ts';
 import { type Tensor, isContiguous, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
@@ -20,8 +24,10 @@ interface Conv2dAttrs {
 const conv2dOp: Op<Conv2dAttrs> = {
   name: 'conv2d',
   flops: ({ inputs, attrs, output }) => mul(2 * attrs.kernel ** 2, rows(output), width(output), width(inputs.x)),
-  lower({ inputs, attrs, output }, context) {
+  lower(node, context) {
+    const { inputs, attrs, output } = node;
     const { x, residual } = inputs;
+    if (bySubgroups(node, context)) return [lowerSubgroup(node, context)];
     const weight = context.weight(inputs.weight, { layout: 'ohwi' });
     const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
     const [height, breadth, channels] = pictureShape('conv2d', 'x', x);
@@ -70,6 +76,48 @@ const conv2dOp: Op<Conv2dAttrs> = {
     return { op: conv2dOp as Op, inputs: { ...node.inputs, x: before.inputs.x }, attrs };
   },
 };
+
+/** Whether subgroups have the size that `conv2d_subgroup` is written for, sizes are what it takes and x can be copied into an image. */
+function bySubgroups({ inputs: { x }, attrs, output }: Node<Conv2dAttrs>, context: Lowering): boolean {
+  const fits = width(x) % conv2dSubgroupDepth === 0 && width(output) % 4 === 0 && attrs.stride === 1;
+  return context.subgroupSize === subgroupLanes && fits && fitsFlatImage(x, context.limits);
+}
+
+function lowerSubgroup({ inputs, attrs, output }: Node<Conv2dAttrs>, context: Lowering): Dispatch {
+  const { x, residual } = inputs;
+  const weight = context.weight(inputs.weight, { layout: 'ohwi_columns' });
+  const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
+  const [xHeight, xWidth, channels] = pictureShape('conv2d', 'x', x);
+  const [height, breadth, columns] = pictureShape('conv2d', 'y', output);
+  const seen = attrs.upsampled ? 2 : 1;
+  const own: Operand = { weight, part: 0 };
+  const tiles = [Math.ceil(height / conv2dSubgroupTile.height), Math.ceil(breadth / conv2dSubgroupTile.width)];
+  return {
+    label: 'conv2d_subgroup',
+    shader: conv2dSubgroupShader({ weight: weight.dtype as Conv2dOptions['weight'] }),
+    bind: {
+      weight: own,
+      x: { image: x, flat: true },
+      bias: bias ? { weight: bias, part: 0 } : own,
+      residual: residual ? { tensor: residual } : own,
+      y: { tensor: output },
+    },
+    params: {
+      height,
+      width: breadth,
+      columns,
+      channels,
+      kernel: attrs.kernel,
+      pad: attrs.padding === 'same' ? 1 : 0,
+      x_height: seen * xHeight,
+      x_width: seen * xWidth,
+      shift: seen - 1,
+      has_bias: bias ? 1 : 0,
+      has_residual: residual ? 1 : 0,
+    },
+    groups: mul(...tiles, Math.ceil(columns / subgroupColumns)),
+  };
+}
 
 function sameShape(a: Tensor, b: Tensor): boolean {
   return a.shape.length === b.shape.length && a.shape.every((d, i) => sameDim(d, b.shape[i]));
