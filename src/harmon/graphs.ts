@@ -45,6 +45,8 @@ export interface GenerateShape {
   readonly predicted: number;
   /** Timesteps whose modulations are made at once. */
   readonly chunk: number;
+  /** Grid of a picture that is edited, to be encoded. */
+  readonly encoder?: Grid;
 }
 
 function embedding(graph: Graph, config: HarmonConfig): Tensor {
@@ -201,16 +203,27 @@ export function decodeGraph(config: HarmonConfig, grid: Grid, pictures: number):
   return graph;
 }
 
-/** A picture → what the language model is given: pixels (16m, 16n, 3) in −1 … 1 → z_enc (1, N + buffers, H), buffers last. */
+/** Input `pixels` (16m, 16n, 3) in −1 … 1 → scaled latents (m, n, tokenDim): the mean of the moments, no noise. */
+function encoded(graph: Graph, config: HarmonConfig, [m, n]: Grid): Tensor {
+  const pixels = graph.input('pixels', [16 * m, 16 * n, 3]);
+  const moments = named(vaeEncoder(pixels, weightsOf(graph, 'vae'), config.vae), 'moments'); // (m, n, 2·tokenDim)
+  return scale(columns(moments, 0, config.mar.tokenDim), config.vae.latentScale);
+}
+
+/** A picture → the tokens that it is made of: pixels (16m, 16n, 3) → latents (m, n, tokenDim). */
+export function encodeGraph(config: HarmonConfig, grid: Grid): Graph {
+  const graph = new Graph('vae_encoder');
+  graph.output('latents', encoded(graph, config, grid));
+  return graph;
+}
+
+/** A picture → what the language model is given: pixels (16m, 16n, 3) → z_enc (1, N + buffers, H), buffers last. */
 export function seeGraph(config: HarmonConfig, grid: Grid): Graph {
   const graph = new Graph('see');
-  const [m, n] = grid;
-  const N = m * n;
+  const N = grid[0] * grid[1];
   const { bufferTokens, tokenDim, width: E } = config.mar;
   const w = weightsOf(graph);
-  const pixels = graph.input('pixels', [16 * m, 16 * n, 3]);
-  const moments = named(vaeEncoder(pixels, w.at('vae'), config.vae), 'moments'); // (m, n, 2·tokenDim)
-  const latents = named(scale(columns(moments, 0, tokenDim), config.vae.latentScale), 'latents');
+  const latents = named(encoded(graph, config, grid), 'latents');
   const index = (name: string) => graph.input(name, [1, bufferTokens + N], 'u32');
   const x = named(
     marEncoder(

@@ -5,12 +5,14 @@
 import { AbortError, ArgumentError, type Device, type TensorFile, WeightStore } from '../engine/index.ts';
 import type { HarmonConfig } from './config.ts';
 import { checkHarmon } from './declared.ts';
+import { canvasTokens, finishEdit } from './edit.ts';
 import type { Grid } from './graphs.ts';
 import { type Picture, prepare } from './image.ts';
 import { Image2Text } from './image2text.ts';
+import type { Mask } from './mask.ts';
 import { Previews } from './previews.ts';
 import { imagePrompt, padRows, questionPrompt, unconditionalPrompt } from './prompts.ts';
-import type { Randomness } from './random.ts';
+import { type Randomness, drawOrders } from './random.ts';
 import { type GenerateJob, type GenerateOptions, type GenerateProgress, checkPicture, generateJob } from './request.ts';
 import { type OnProgress, type Runtime, gridOf } from './runtime.ts';
 import { Text2Image, type Text2ImageShape } from './text2image.ts';
@@ -31,6 +33,8 @@ export interface GeneratedPicture extends Picture {
   readonly prompt: string;
   /** The seed that makes this picture alone; none with recorded randomness. */
   readonly seed: number | undefined;
+  /** Of an edit: which squares of 16 pixels were made anew, 255 in a mask of one byte a square. */
+  readonly mask?: Mask;
 }
 
 export interface DescribeOptions {
@@ -91,6 +95,9 @@ export class Harmon {
     const rows = branches === 1 ? conditional : [...conditional, ...texts.map(() => unconditional)];
     const prompts = padRows(tokenizer, config, rows);
     this.checkContext(prompts.length + job.grid[0] * job.grid[1] + config.mar.bufferTokens);
+    const { edit } = job;
+    const randomness = shifted(job.randomness, first);
+    const orders = drawOrders(randomness, texts.length, job.candidates, edit?.made);
     const model = await this.openText2Image(
       {
         grid: job.grid,
@@ -99,9 +106,15 @@ export class Harmon {
         text: Math.ceil(prompts.length / 32) * 32,
         timesteps: job.timesteps,
         predicted: Math.max(...job.iterations.map((i) => i.predicted)),
+        encoder: edit?.encoder,
       },
       options,
     );
+    const given = edit && canvasTokens(edit, await model.encode(edit.picture, options.signal), texts.length);
+    const decode = async (p: number): Promise<{ picture: Picture; mask?: Mask }> => {
+      const picture = await model.decode(p, options.signal);
+      return edit ? finishEdit(edit, picture, orders[p]) : { picture };
+    };
     const all = texts.map((_, p) => p);
     const previews = new Previews();
     const batches = Math.ceil(job.prompts.length / job.batchSize);
@@ -114,7 +127,7 @@ export class Harmon {
         preview: () =>
           previews.ask(async () => {
             await settle();
-            return inTurn(all, (p) => model.decode(p, options.signal));
+            return inTurn(all, async (p) => (await decode(p)).picture);
           }),
       };
       return previews.between(() => this.callBack(() => options.onIteration?.(progress)));
@@ -122,16 +135,22 @@ export class Harmon {
     await model.run({
       ...job,
       prompts,
-      randomness: shifted(job.randomness, first),
+      orders,
+      randomness,
+      given,
       signal: options.signal,
       onIteration: report,
     });
     await previews.end();
-    return inTurn(all, async (p) => ({
-      ...(await model.decode(p, options.signal)),
-      prompt: texts[p],
-      seed: job.seed === undefined ? undefined : job.seed + first + p,
-    }));
+    return inTurn(all, async (p) => {
+      const { picture, ...mask } = await decode(p);
+      return {
+        ...picture,
+        ...mask,
+        prompt: texts[p],
+        seed: job.seed === undefined ? undefined : job.seed + first + p,
+      };
+    });
   }
 
   /** Calls the user's function; another task that it starts and waits for would never get its turn. */
@@ -166,8 +185,9 @@ export class Harmon {
   private async openText2Image(shape: Text2ImageShape, options: GenerateOptions): Promise<Text2Image> {
     const has = this.text2image?.shape;
     const same = (['pictures', 'branches', 'timesteps'] as const).every((key) => has?.[key] === shape[key]);
-    const fits =
-      has && same && sameGrid(has.grid, shape.grid) && has.text >= shape.text && has.predicted >= shape.predicted;
+    const encodes = !shape.encoder || (has?.encoder && sameGrid(has.encoder, shape.encoder));
+    const sized = has && sameGrid(has.grid, shape.grid) && has.text >= shape.text && has.predicted >= shape.predicted;
+    const fits = same && sized && encodes;
     if (this.text2image && fits) return this.text2image;
     this.text2image?.destroy();
     this.text2image = undefined;

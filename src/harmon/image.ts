@@ -22,7 +22,7 @@ const GREY = 127;
  * square of its longer side. @throws ArgumentError for a side beyond 65535.
  */
 export function prepare(picture: Picture, size: number): Picture {
-  const { width, height } = checked(picture);
+  const { width, height } = checkedPicture(picture);
   const side = Math.max(width, height);
   if (width === height || side === size) return resize(padToSquare(picture), size, size);
   checkSide(size);
@@ -34,7 +34,7 @@ export function prepare(picture: Picture, size: number): Picture {
 
 /** Centres a picture on a square of its longer side, grey (127) around it. A square is returned as it is. */
 export function padToSquare(picture: Picture): Picture {
-  const { width, height, data } = checked(picture);
+  const { width, height, data } = checkedPicture(picture);
   if (width === height) return picture;
   const side = Math.max(width, height);
   const left = before(side, width);
@@ -53,7 +53,7 @@ const before = (side: number, length: number): number => Math.floor((side - leng
  * result stored as bytes, then the vertical one. A side that has the target length already is not touched.
  */
 export function resize(picture: Picture, width: number, height: number): Picture {
-  checked(picture);
+  checkedPicture(picture);
   checkSide(width);
   checkSide(height);
   const across = width === picture.width ? picture : resizeRows(picture, bicubicTaps(picture.width, width));
@@ -156,7 +156,7 @@ const toByte = (sum: number): number => Math.min(Math.max(sum >> PRECISION_BITS,
 
 /** Bytes to model pixels, p/127.5 − 1: Float32Array [height, width, 3]. */
 export function toPixels(picture: Picture): Float32Array {
-  return Float32Array.from(checked(picture).data, (p) => p / 127.5 - 1);
+  return Float32Array.from(checkedPicture(picture).data, (p) => p / 127.5 - 1);
 }
 
 /** Model pixels [height, width, 3] to bytes: 127.5x + 128, clamped to 0 … 255 and truncated, as the reference does. */
@@ -177,7 +177,7 @@ export function tile(pictures: readonly Picture[], columns: number): Picture {
   const rows = Math.ceil(pictures.length / columns);
   const out = new Uint8Array(side * height * rows * 3);
   pictures.forEach((picture, i) => {
-    if (checked(picture).width !== width || picture.height !== height)
+    if (checkedPicture(picture).width !== width || picture.height !== height)
       throw new ArgumentError(
         `[tile] pictures must have one size but number ${i} is ${picture.width}×${picture.height} beside ${width}×${height}`,
       );
@@ -189,7 +189,8 @@ export function tile(pictures: readonly Picture[], columns: number): Picture {
   return { width: side, height: height * rows, data: out };
 }
 
-function checked(picture: Picture): Picture {
+/** The picture, if it is one. @throws ArgumentError for sides that are not positive whole numbers up to 65535, or other than width · height · 3 bytes. */
+export function checkedPicture(picture: Picture): Picture {
   const { width, height, data } = picture;
   const whole = Number.isInteger(width) && Number.isInteger(height) && width >= 1 && height >= 1;
   if (whole && Math.max(width, height) > MAX_SIDE)

@@ -2,7 +2,9 @@
 export { Harmon, type HarmonOptions, type GeneratedPicture, type DescribeOptions } from './harmon.ts';
 export { type HarmonConfig, harmonConfigs, parseConfig } from './config.ts';
 export { type Tokenizer, createTokenizer } from './tokenizer.ts';
+export type { EditOptions } from './edit.ts';
 export { type Picture, tile } from './image.ts';
+export type { Mask } from './mask.ts';
 export { batchCaption } from './prompts.ts';
 export { type Randomness, recorded, seeded } from './random.ts';
 export type { GuidanceSchedule } from './schedule.ts';

@@ -9,7 +9,10 @@ import { ArgumentError } from '../engine/index.ts';
 const TOKEN_DIM = 16;
 
 export interface Randomness {
-  /** A permutation of 0 … count−1 for `picture`: its first M entries are the masked ones. */
+  /**
+   * A permutation of 0 … count−1 for `picture`: its first M entries are the masked ones. `count` are all tokens, or in an edit those that may be
+   * made anew, ascending.
+   */
   order(picture: number, count: number): Uint32Array;
   /**
    * Standard normal values [steps, rows, 16] of one iteration: entry 0 is the start, entry j the noise added after the j-th update.
@@ -37,6 +40,20 @@ export function checkOrder(order: ArrayLike<number>, count: number): Uint32Array
     seen[token] = 1;
   }
   return order instanceof Uint32Array ? order : Uint32Array.from(order);
+}
+
+/**
+ * For each of `pictures` the tokens that are made, those made first at the end: the first `made` of a permutation of `tokens`.
+ * @throws ArgumentError when the source gives no permutation.
+ */
+export function drawOrders(
+  randomness: Pick<Randomness, 'order'>,
+  pictures: number,
+  tokens: Uint32Array,
+  made = tokens.length,
+): Uint32Array[] {
+  const draw = (p: number) => checkOrder(randomness.order(p, tokens.length), tokens.length).subarray(0, made);
+  return Array.from({ length: pictures }, (_, p) => Uint32Array.from(draw(p), (i) => tokens[i]));
 }
 
 /** What a source of randomness gave as noise of `steps` × `rows` tokens. @throws ArgumentError for another length. */

@@ -1,6 +1,7 @@
 /** Requests of the public class, checked before any work: what is wrong with one is found here. */
 import { ArgumentError } from '../engine/index.ts';
 import type { HarmonConfig } from './config.ts';
+import { type Edit, type EditOptions, editOf } from './edit.ts';
 import type { Grid } from './graphs.ts';
 import type { Picture } from './image.ts';
 import { type Randomness, seeded } from './random.ts';
@@ -12,9 +13,11 @@ export interface GenerateOptions {
   readonly prompt: string | readonly string[];
   /** Pictures of each prompt; 1 without. */
   readonly count?: number;
-  /** Pixels, a multiple of 16: a side, or width and height. The model's native size without. */
+  /** Pixels, a multiple of 16: a side, or width and height. The model's native size without. An edit has the size of its picture. */
   readonly imageSize?: number | readonly [width: number, height: number];
-  /** Iterations of the masked loop; 64, or as many as there are tokens. */
+  /** A picture to start from, and what of it is made anew for the prompt; all else stays. */
+  readonly edit?: EditOptions;
+  /** Iterations of the masked loop; 64, or as many as there are tokens to make. */
   readonly iterations?: number;
   /** Weight of classifier-free guidance, −1000 to 1000; 3 without, 1 turns it off. */
   readonly guidance?: number;
@@ -56,6 +59,9 @@ export interface GenerateJob {
   readonly prompts: readonly string[];
   readonly batchSize: number;
   readonly grid: Grid;
+  readonly edit: Edit | undefined;
+  /** Tokens that may be made, ascending. */
+  readonly candidates: Uint32Array;
   readonly iterations: readonly Iteration[];
   readonly branches: 1 | 2;
   readonly temperature: number;
@@ -81,10 +87,12 @@ export function generateJob(options: GenerateOptions, config: HarmonConfig): Gen
     if (typeof value !== 'number' || !(value >= least && value <= most))
       throw new ArgumentError(`[generate] ${name} must be a number from ${least} to ${most} but is ${String(value)}`);
   const prompts = promptsOf(options).flatMap((prompt) => new Array<string>(count).fill(prompt));
-  const side = options.imageSize ?? config.mar.nativeImageSize;
-  const [width, height] = Array.isArray(side) ? (side as number[]) : [side as number, side as number];
-  const grid = gridOf(config, width, height);
-  const tokens = grid[0] * grid[1];
+  if (options.edit !== undefined && options.imageSize !== undefined)
+    throw new ArgumentError('[generate] imageSize must not be given with edit: the result has the size of its picture');
+  const edit = options.edit === undefined ? undefined : editOf(options.edit, config);
+  const grid = edit?.grid ?? sizeOf(options, config);
+  const candidates = edit?.candidates ?? Uint32Array.from({ length: grid[0] * grid[1] }, (_, g) => g);
+  const tokens = edit?.made ?? candidates.length;
   const iterations = options.iterations ?? Math.min(ITERATIONS, tokens);
   diffusionSchedule(timesteps);
   const seed = options.randomness ? undefined : (options.seed ?? Math.floor(Math.random() * 2 ** 32));
@@ -93,6 +101,8 @@ export function generateJob(options: GenerateOptions, config: HarmonConfig): Gen
     prompts,
     batchSize,
     grid,
+    edit,
+    candidates,
     iterations: maskedLoop(tokens, iterations, guidance, options.guidanceSchedule),
     branches: guidance === 1 ? 1 : 2,
     temperature,
@@ -100,6 +110,12 @@ export function generateJob(options: GenerateOptions, config: HarmonConfig): Gen
     seed,
     randomness,
   };
+}
+
+function sizeOf({ imageSize }: GenerateOptions, config: HarmonConfig): Grid {
+  const side = imageSize ?? config.mar.nativeImageSize;
+  const [width, height] = Array.isArray(side) ? (side as number[]) : [side as number, side as number];
+  return gridOf(config, width, height);
 }
 
 function promptsOf({ prompt, guidancePrompt = '' }: GenerateOptions): readonly string[] {

@@ -1,13 +1,14 @@
 /**
  * Text to image: the masked loop. Each iteration runs the MAR encoder over what is visible, the language model over the cached prompt, the
  * MAR decoder, and the diffusion sampler for the tokens whose turn it is. Order and noise come from the host, so no iteration waits for
- * the GPU.
+ * the GPU. In an edit, tokens outside the orders are given: visible from the first iteration on, and never written.
  */
 import { ArgumentError, type Plan, type SessionSet, type Stream } from '../engine/index.ts';
 import { sinusoids } from './diffusion_head.ts';
 import {
   type GenerateShape,
   decodeGraph,
+  encodeGraph,
   iterationGraph,
   modulationGraph,
   placeGraph,
@@ -15,13 +16,13 @@ import {
   textGraph,
   timeGraph,
 } from './graphs.ts';
-import { type Picture, fromPixels } from './image.ts';
+import { type Picture, fromPixels, toPixels } from './image.ts';
 import type { PaddedRows } from './prompts.ts';
-import { type Randomness, checkNoise, checkOrder } from './random.ts';
+import { type Randomness, checkNoise } from './random.ts';
 import { type OnProgress, type Runtime, compileFor, openSessions, positionTable } from './runtime.ts';
 import { type DiffusionSchedule, type Iteration, diffusionSchedule } from './schedule.ts';
 
-type Pass = 'text' | 'iteration' | 'time' | 'modulations' | 'step' | 'place' | 'decode';
+type Pass = 'text' | 'iteration' | 'time' | 'modulations' | 'step' | 'place' | 'decode' | 'encode';
 
 /** Modulations of all rows for one chunk of timesteps may take this much memory. */
 const CHUNK_BYTES = 64 * 1024 * 1024;
@@ -35,7 +36,9 @@ export interface Text2ImageJob {
   readonly prompts: PaddedRows;
   readonly iterations: readonly Iteration[];
   readonly temperature: number;
-  readonly randomness: Randomness;
+  /** Tokens of each picture that are made, by the order's end first (`drawOrders`). All others must be given. */
+  readonly orders: readonly Uint32Array[];
+  readonly randomness: Pick<Randomness, 'noise'>;
   /** Scaled latents (b·N, tokenDim) that tokens start with; zeros without. */
   readonly given?: Float32Array<ArrayBuffer>;
   readonly signal?: AbortSignal;
@@ -61,7 +64,7 @@ export class Text2Image {
   ): Promise<Text2Image> {
     const { config } = runtime;
     const full = { ...shape, chunk: chunkOf(runtime, shape) };
-    const plans: Record<Pass, Plan> = {
+    const plans = {
       text: compileFor(runtime, textGraph(config, full)),
       iteration: compileFor(runtime, iterationGraph(config, full), options.keep),
       time: compileFor(runtime, timeGraph(config, shape.timesteps)),
@@ -69,7 +72,8 @@ export class Text2Image {
       step: compileFor(runtime, stepGraph(config, full)),
       place: compileFor(runtime, placeGraph(config, full)),
       decode: compileFor(runtime, decodeGraph(config, shape.grid, shape.pictures)),
-    };
+      ...(shape.encoder && { encode: compileFor(runtime, encodeGraph(config, shape.encoder)) }),
+    } as Record<Pass, Plan>;
     const schedule = diffusionSchedule(shape.timesteps);
     const set = await openSessions(runtime, plans, options);
     const model = new Text2Image(runtime, full, set, schedule);
@@ -100,11 +104,8 @@ export class Text2Image {
     const stream = device.stream('text2image', job.signal);
     try {
       await this.prefill(stream, job.prompts, job.given);
-      const orders = Array.from({ length: this.shape.pictures }, (_, p) =>
-        checkOrder(job.randomness.order(p, this.tokens), this.tokens),
-      );
       for (const [k, iteration] of job.iterations.entries()) {
-        await this.iterate(stream, job, orders, k, iteration);
+        await this.iterate(stream, job, k, iteration);
         await job.onIteration?.(k, () => stream.drain());
       }
       await stream.finish();
@@ -119,7 +120,7 @@ export class Text2Image {
     return this.shape.grid[0] * this.shape.grid[1];
   }
 
-  /** Prompts into the cache; tokens to zero; time embeddings once. */
+  /** Prompts into the cache; tokens to what is given, or zero; time embeddings once. */
   private async prefill(stream: Stream, prompts: PaddedRows, given?: Float32Array<ArrayBuffer>): Promise<void> {
     const { pictures, branches, text } = this.shape;
     if (prompts.rows !== pictures * branches || prompts.length > text)
@@ -138,15 +139,9 @@ export class Text2Image {
     await this.set.get('text').encode(stream, { text: prompts.length });
   }
 
-  private async iterate(
-    stream: Stream,
-    job: Text2ImageJob,
-    orders: readonly Uint32Array[],
-    k: number,
-    iteration: Iteration,
-  ): Promise<void> {
+  private async iterate(stream: Stream, job: Text2ImageJob, k: number, iteration: Iteration): Promise<void> {
     const { branches, timesteps, chunk, pictures } = this.shape;
-    const inputs = iterationInputs(this.shape, this.runtime.config.mar.bufferTokens, orders, iteration);
+    const inputs = iterationInputs(this.shape, this.runtime.config.mar.bufferTokens, job.orders, iteration);
     for (const [name, data] of Object.entries(inputs)) stream.write(this.set.buffer(name), data);
     const rows = pictures * iteration.predicted;
     const noise = Array.from({ length: pictures }, (_, p) =>
@@ -185,6 +180,20 @@ export class Text2Image {
       throw error;
     }
     return this.set.get('decode').read('image');
+  }
+
+  /** Scaled latents (m·n, tokenDim) of a picture of exactly the size of the shape's encoder. */
+  async encode(picture: Picture, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>> {
+    const stream = this.runtime.device.stream('vae_encoder', signal);
+    try {
+      stream.write(this.set.buffer('pixels'), new Float32Array(toPixels(picture)));
+      await this.set.get('encode').encode(stream);
+      await stream.finish();
+    } catch (error) {
+      await stream.abandon();
+      throw error;
+    }
+    return this.set.get('encode').read('latents');
   }
 
   /** Scaled latents of all pictures, (b·N, tokenDim). */

@@ -136,7 +136,8 @@ async function compareText2Image(
       iterations: [],
       temperature: 1,
       given: latents,
-      randomness: recorded({ order: [Uint32Array.from(order)], noise: [] }),
+      orders: [Uint32Array.from(order)],
+      randomness: recorded({ order: [], noise: [] }),
     });
     await model.replay([Uint32Array.from(order)], { masked: N - ask.visible });
     const E = config.mar.width;

@@ -4,7 +4,7 @@ import { openDevice } from '../../node/device.ts';
 import { AbortError, type Device } from '../../src/engine/index.ts';
 import type { GenerateOptions, GenerateProgress, Harmon } from '../../src/harmon/index.ts';
 import { imagePrompt, padRows, unconditionalPrompt } from '../../src/harmon/prompts.ts';
-import { seeded } from '../../src/harmon/random.ts';
+import { drawOrders, seeded } from '../../src/harmon/random.ts';
 import type { Runtime } from '../../src/harmon/runtime.ts';
 import { maskedLoop } from '../../src/harmon/schedule.ts';
 import { Text2Image } from '../../src/harmon/text2image.ts';
@@ -61,7 +61,9 @@ async function makeRaw(runtime: Runtime, captions: string[], seed: number) {
   const shape = { grid: [2, 3], pictures, branches: 2, text: prompts.length, timesteps: 3, predicted } as const;
   const model = await Text2Image.open(runtime, shape);
   try {
-    await model.run({ prompts, iterations, temperature: 1, randomness: seeded(seed) });
+    const randomness = seeded(seed);
+    const orders = drawOrders(randomness, pictures, Uint32Array.from([0, 1, 2, 3, 4, 5]));
+    await model.run({ prompts, iterations, temperature: 1, orders, randomness });
     const tokens = await model.readTokens();
     const results = [];
     for (let p = 0; p < pictures; p++)

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 export function recordingsIn(folder: string): string[] {
   const files = existsSync(folder) ? readdirSync(folder) : undefined;
   const names = (files ?? [])
-    .filter((name) => /^(vae|text2image.*|image2text.*)\.safetensors$/.test(name))
+    .filter((name) => /^(vae|text2image.*|image2text.*|edit.*)\.safetensors$/.test(name))
     .map((name) => name.replace('.safetensors', ''))
     .sort();
-  const sought = 'vae|text2image*|image2text*.safetensors, each with its .json';
+  const sought = 'vae|text2image*|image2text*|edit*.safetensors, each with its .json';
   if (names.length === 0)
     throw new Error(
       `${folder} must hold recordings (${sought}) but ${files ? 'holds none' : 'does not exist'}: set OVERTONE_GOLDEN to a folder of them`,

@@ -49,8 +49,8 @@ export async function compareRecording(runtime: Runtime, folder: string, name: s
   const ask = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as Ask;
   const tensors = readSafetensors(join(folder, `${name}.safetensors`));
   if (name.startsWith('vae')) return compareVae(runtime, tensors);
-  return name.startsWith('text2image')
-    ? compareText2Image(runtime, ask, tensors)
+  return /^(text2image|edit)/.test(name)
+    ? compareText2Image(runtime, folder, ask, tensors)
     : compareImage2Text(runtime, folder, ask, tensors);
 }
 
@@ -114,11 +114,17 @@ async function compareVae(runtime: Runtime, tensors: Map<string, Recorded>): Pro
   }
 }
 
-async function compareText2Image(runtime: Runtime, ask: Ask, tensors: Map<string, Recorded>): Promise<Comparison[]> {
+/** Of an edit, `latents` are given and the order has the tokens that are made only. */
+async function compareText2Image(
+  runtime: Runtime,
+  folder: string,
+  ask: Ask,
+  tensors: Map<string, Recorded>,
+): Promise<Comparison[]> {
   const order = tensors.get('order')!;
-  const [pictures, N] = order.shape;
+  const [pictures, made] = order.shape;
   const orders = Array.from({ length: pictures }, (_, p) =>
-    Uint32Array.from(numbersOf(order).slice(p * N, (p + 1) * N)),
+    Uint32Array.from(numbersOf(order).slice(p * made, (p + 1) * made)),
   );
   const ids = tensors.get('input_ids')!;
   const [rows, length] = ids.shape;
@@ -126,30 +132,37 @@ async function compareText2Image(runtime: Runtime, ask: Ask, tensors: Map<string
   const lengths = Array.from({ length: rows }, (_, r) =>
     mask.slice(r * length, (r + 1) * length).reduce((a, b) => a + b, 0),
   );
-  const iterations = maskedLoop(N, ask.iterations, ask.guidance, ask.schedule);
+  const iterations = maskedLoop(made, ask.iterations, ask.guidance, ask.schedule);
+  const grid = gridOf(runtime.config, ask.image_size, ask.image_size);
+  const isEdit = tensors.has('latents');
   const shape = {
-    grid: gridOf(runtime.config, ask.image_size, ask.image_size),
+    grid,
+    encoder: isEdit ? grid : undefined,
     pictures,
     branches: (rows / pictures) as 1 | 2,
     text: length,
     timesteps: ask.timesteps,
-    predicted: N, // room for `replay`
+    predicted: grid[0] * grid[1], // room for `replay`
   };
   const kept = ['x_enc', 'x_dec_in', 'cond'];
   const model = await Text2Image.open(runtime, shape, { keep: kept });
   try {
     const results: Comparison[] = [];
+    const given = isEdit ? await model.encode(await findPicture(folder, ask.image)) : undefined;
+    if (given) results.push(compare('latents', given, tensors.get('latents')!));
     const noise = iterations.map((_, k) => Float32Array.from(numbersOf(tensors.get(`noise.${k}`))));
     await model.run({
       prompts: { ids: Uint32Array.from(numbersOf(ids)), rows, length, lengths },
       iterations,
       temperature: ask.temperature ?? 1,
+      orders,
+      given,
       randomness: recorded({ order: orders, noise }),
       onIteration: async (k, settle) => {
         if (!tensors.has(`cond.${k}`)) return;
         await settle();
         await model.replay(orders, iterations[k]);
-        for (const name of kept) {
+        for (const name of kept.filter((name) => tensors.has(`${name}.${k}`))) {
           let ours: Float32Array<ArrayBuffer> = await model.read(name);
           // the encoder runs once for both branches, the recording holds it for each
           if (name === 'x_enc' && shape.branches === 2) ours = Float32Array.from([...ours, ...ours]);

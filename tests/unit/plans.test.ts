@@ -8,6 +8,7 @@ import { harmonConfigs } from '../../src/harmon/config.ts';
 import {
   decodeGraph,
   decodeStepGraph,
+  encodeGraph,
   iterationGraph,
   modulationGraph,
   placeGraph,
@@ -32,6 +33,7 @@ const graphs: Record<string, () => Graph> = {
   step: () => stepGraph(config, generate),
   place: () => placeGraph(config, generate),
   vae_decoder: () => decodeGraph(config, grid, generate.pictures),
+  vae_encoder: () => encodeGraph(config, grid),
   see: () => seeGraph(config, grid),
   prefill: () => prefillGraph(config, answer),
   decode_step: () => decodeStepGraph(config, answer),

@@ -11,7 +11,7 @@ const put = (name: string) => writeFileSync(join(folder, name), '{}');
 it('says which folder has no recordings and what it looks for', () => {
   put('prepare.safetensors');
   expect(() => recordingsIn(folder)).toThrow(
-    `${folder} must hold recordings (vae|text2image*|image2text*.safetensors, each with its .json) but holds none: set OVERTONE_GOLDEN to a folder of them`,
+    `${folder} must hold recordings (vae|text2image*|image2text*|edit*.safetensors, each with its .json) but holds none: set OVERTONE_GOLDEN to a folder of them`,
   );
   const nowhere = join(folder, 'nowhere');
   expect(() => recordingsIn(nowhere)).toThrow(`${nowhere} must hold recordings`);

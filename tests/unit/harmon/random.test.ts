@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ArgumentError } from '../../../src/engine/index.ts';
-import { below, checkNoise, checkOrder, philox4x32, recorded, seeded } from '../../../src/harmon/random.ts';
+import { below, checkNoise, checkOrder, drawOrders, philox4x32, recorded, seeded } from '../../../src/harmon/random.ts';
 import { goldenPath } from '../../support/golden.ts';
 import { numbersOf, readSafetensors } from '../../support/safetensors.ts';
 
@@ -28,6 +28,31 @@ describe('below', () => {
     expect(below(3, () => words.shift() as number)).toBe(2);
     expect(words).toEqual([]);
     expect(below(4, () => 0xffffffff)).toBe(3);
+  });
+});
+
+describe('drawOrders', () => {
+  const tokens = Uint32Array.of(2, 3, 5, 7, 11);
+
+  it('orders the tokens that are made, and no other', () => {
+    const orders = drawOrders(seeded(3), 2, tokens);
+    for (const [p, order] of orders.entries()) {
+      expect(Array.from(order).sort((a, b) => a - b)).toEqual(Array.from(tokens));
+      expect(Array.from(order, (token) => tokens.indexOf(token))).toEqual(Array.from(seeded(3).order(p, 5)));
+    }
+  });
+
+  it('makes the first of them where fewer are asked for, others for another picture', () => {
+    const all = drawOrders(seeded(3), 8, tokens);
+    const few = drawOrders(seeded(3), 8, tokens, 2);
+    few.forEach((order, p) => expect(order).toEqual(all[p].slice(0, 2)));
+    expect(new Set(few.map((order) => Array.from(order).sort().join())).size).toBeGreaterThan(2);
+    expect(drawOrders(seeded(4), 1, tokens, 2)[0]).toEqual(few[1]);
+  });
+
+  it('refuses what is no permutation of them', () => {
+    expect(() => drawOrders({ order: () => tokens }, 1, tokens)).toThrow('must have each of 0 … 4 once but has 5');
+    expect(() => drawOrders({ order: () => tokens.slice(1) }, 1, tokens)).toThrow('must order 5 tokens but has 4');
   });
 });
 
