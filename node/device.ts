@@ -5,6 +5,8 @@ import { Device, GpuError } from '../src/engine/index.ts';
 export interface NodeDeviceOptions {
   /** Dawn's own switches, `name=value`. */
   readonly dawn?: readonly string[];
+  /** Features to have where the adapter has them, beside those that kernels use. */
+  readonly features?: readonly GPUFeatureName[];
 }
 
 /** Dawn's GPU object must stay referenced while its device lives. */
@@ -17,7 +19,7 @@ export async function openDevice(options: NodeDeviceOptions = {}): Promise<Devic
   const adapter = await kept.overtoneGpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw noAdapter(process.env);
   const device = await adapter.requestDevice({
-    requiredFeatures: adapter.features.has('subgroups') ? ['subgroups'] : [],
+    requiredFeatures: (['subgroups', ...(options.features ?? [])] as const).filter((f) => adapter.features.has(f)),
     requiredLimits: {
       maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
       maxBufferSize: adapter.limits.maxBufferSize,
@@ -31,6 +33,9 @@ export async function openDevice(options: NodeDeviceOptions = {}): Promise<Devic
     now: () => performance.now(),
   });
 }
+
+/** Features of WGSL that the opened Dawn knows. */
+export const languageFeatures = (): ReadonlySet<string> => kept.overtoneGpu?.wgslLanguageFeatures ?? new Set();
 
 /** Why there may be no adapter: a variable that chooses Vulkan's drivers, or no driver at all. */
 export function noAdapter(env: Readonly<Record<string, string | undefined>>): GpuError {
@@ -50,7 +55,7 @@ let turning = false;
  * While a promise is open, Dawn polls in every turn of the event loop and keeps a core busy that a CPU adapter needs. So each turn sleeps a
  * millisecond once the work has lasted two.
  */
-function wait<T>(promise: Promise<T>): Promise<T> {
+export function wait<T>(promise: Promise<T>): Promise<T> {
   if (waiting++ === 0) waitingSince = performance.now();
   if (!turning) {
     turning = true;

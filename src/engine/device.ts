@@ -39,6 +39,12 @@ export interface DeviceImage {
   destroy(): void;
 }
 
+/** Hears of every dispatch before it is encoded. */
+export interface Profiler {
+  /** Of plan `plan`, by the kernel `label`. Timestamps, where it gives some, make a pass of the dispatch and are written around it. */
+  dispatch(plan: string, label: string): GPUComputePassTimestampWrites | undefined;
+}
+
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
@@ -57,6 +63,8 @@ export class Device {
   peakBytes = 0;
   /** New activation buffers are filled with NaN, so that an element no kernel wrote shows. For tests. */
   poison = false;
+  /** Counts and times dispatches. For measuring: timestamps cost time. */
+  profiler: Profiler | undefined;
   private readonly pipelines = new Map<string, Promise<Pipeline>>();
   private readonly owned = new Set<{ destroy(): void }>();
   /** Why the device is gone. */

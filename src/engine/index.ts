@@ -17,7 +17,7 @@ export { type Tensor, columns, named, reshape, rowRange, rows, width } from './t
 export { Graph, type Node, type Weights, weightsOf } from './graph.ts';
 export type { Dispatch, Lowering, Op, Operand, WeightOperand } from './op.ts';
 export { type Plan, type PlanOptions, compile, planText } from './plan.ts';
-export { Device, type DeviceBuffer, type DeviceHost, type Purpose } from './device.ts';
+export { Device, type DeviceBuffer, type DeviceHost, type Profiler, type Purpose } from './device.ts';
 export type { Stream } from './stream.ts';
 export { Scratch, Session, type SessionOptions, createSession } from './session.ts';
 export { SessionSet, type SessionSetOptions } from './session_set.ts';

@@ -22,8 +22,10 @@ export interface Op<Attrs = unknown> {
   readonly name: string;
   /** Dispatches that compute `node`. */
   lower(node: Node<Attrs>, context: Lowering): Dispatch[];
-  /** FLOPs of the call; bytes follow from its tensors. */
+  /** FLOPs of the call. */
   flops(node: Node<Attrs>): Dim;
+  /** Bytes that must be read and written; without, every operand once. */
+  bytes?(node: Node<Attrs>): Dim;
   /** Inputs that are written too (states). */
   readonly mutates?: readonly string[];
   /** Input whose memory the output is (a state that goes on under a new name). */
@@ -142,8 +144,9 @@ export function checkContiguous(op: string, name: string, x: Tensor): void {
   if (!isContiguous(x)) throw new GraphError(`[${op}] ${name} must be contiguous but is a strided view: copy it first`);
 }
 
-/** Bytes that a node reads and writes at least: every operand once. */
+/** Bytes that a node reads and writes at least. */
 export function bytesMoved(node: Node, weightBytes: (x: Tensor) => number): Dim {
+  if (node.op.bytes) return node.op.bytes(node);
   return [...Object.values(node.inputs), node.output].reduce<Dim>((sum, x) => {
     const elements = mul(...x.shape);
     return addDims(sum, x.role === 'weight' ? weightBytes(x) : mul(4, elements));

@@ -229,7 +229,7 @@ export class Session {
     }
     const offsets = dispatch.interface.params ? [this.device.uniforms.offset(paramWords(dispatch, extents))] : [];
     const units = evaluate(dispatch.flops, extents) + 10 * evaluate(dispatch.bytes, extents);
-    const pass = stream.compute(dispatch.label, units);
+    const pass = stream.compute(this.plan.name, dispatch.label, units);
     pass.setPipeline(pipeline.pipeline);
     pass.setBindGroup(0, group, offsets);
     const y = Math.ceil(groups / MAX_GROUPS);

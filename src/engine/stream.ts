@@ -19,6 +19,8 @@ export interface Pace {
 export class Stream {
   private encoder: GPUCommandEncoder | undefined;
   private pass: GPUComputePassEncoder | undefined;
+  /** The open pass is one dispatch's, with timestamps around it. */
+  private timed = false;
   private predicted = 0;
   private units = 0;
   private label = '';
@@ -40,10 +42,13 @@ export class Stream {
     this.detach = attach(() => this.submit());
   }
 
-  /** The open compute pass, for one dispatch called `label` that is predicted to take `units`. */
-  compute(label: string, units: number): GPUComputePassEncoder {
+  /** The open compute pass, for one dispatch called `label` of plan `plan` that is predicted to take `units`. */
+  compute(plan: string, label: string, units: number): GPUComputePassEncoder {
     this.encoder ??= this.device.gpu.createCommandEncoder({ label: this.name });
-    this.pass ??= this.encoder.beginComputePass({ label: this.name });
+    const timestampWrites = this.device.profiler?.dispatch(plan, label);
+    if (timestampWrites || this.timed) this.endPass();
+    this.timed = !!timestampWrites;
+    this.pass ??= this.encoder.beginComputePass({ label: this.name, timestampWrites });
     this.label = label;
     this.units += units;
     this.predicted += units * this.pace.nsPerUnit;
@@ -96,6 +101,12 @@ export class Stream {
     this.endPass();
     this.encoder ??= this.device.gpu.createCommandEncoder({ label: this.name });
     this.encoder.copyBufferToTexture({ buffer: from.gpu, offset, bytesPerRow }, { texture, origin: [0, y] }, [...size]);
+  }
+
+  /** Commands of the caller's own, such as timestamps; ordered, and sent with the rest. */
+  commands(encode: (encoder: GPUCommandEncoder) => void): void {
+    this.endPass();
+    encode((this.encoder ??= this.device.gpu.createCommandEncoder({ label: this.name })));
   }
 
   /** Sends what is encoded. Errors surface at the next `pacing` or `finish`. */

@@ -12,6 +12,7 @@ const appendOp: Op<{ readonly rope?: RopeAttrs }> = {
   mutates: ['cache'],
   aliases: 'cache',
   flops: ({ inputs: { x }, attrs }) => (attrs.rope ? mul(3, ...x.shape) : 0),
+  bytes: ({ inputs: { x } }) => mul(8, ...x.shape),
   lower({ inputs: { cache, x, past }, attrs }) {
     const cached = cache.shape[1];
     if (attrs.rope) return [ropeDispatch(x, past, attrs.rope, cache, cached)];

@@ -16,7 +16,7 @@ export interface ElementwiseKernel extends Pick<ElementwiseOptions, 'expression'
 }
 
 /** An op that is one elementwise kernel. */
-export function elementwiseOp(kernel: ElementwiseKernel): Op<Record<string, never>> {
+export function elementwiseOp<Attrs = Record<string, never>>(kernel: ElementwiseKernel): Op<Attrs> {
   return {
     name: kernel.name,
     flops: ({ output }) => mul(kernel.flops, ...output.shape),

@@ -10,6 +10,7 @@ import { checkFloats } from './check_floats.ts';
 const gatherOp: Op<Record<string, never>> = {
   name: 'gather',
   flops: () => 0,
+  bytes: ({ output }) => mul(8, ...output.shape),
   lower({ inputs: { index, ...sources }, output }, context) {
     let first: Dim = 0;
     const dispatches: Dispatch[] = [];

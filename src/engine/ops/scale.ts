@@ -10,11 +10,11 @@ export function scale(x: Tensor, factor: number): Tensor {
   checkFloats('scale', { x });
   if (!Number.isFinite(Math.fround(factor)))
     throw new GraphError(`[scale] factor must be a finite f32 but is ${String(factor)}`);
-  const op = elementwiseOp({
+  const op = elementwiseOp<{ readonly factor: number }>({
     name: 'scale',
     inputs: ['x'],
     expression: `x * ${Math.fround(factor).toExponential()}`,
     flops: 1,
   });
-  return call(op, { x }, {}, { shape: x.shape });
+  return call(op, { x }, { factor }, { shape: x.shape });
 }

@@ -11,6 +11,7 @@ const scatterOp: Op<Record<string, never>> = {
   mutates: ['target'],
   aliases: 'target',
   flops: () => 0,
+  bytes: ({ inputs: { x } }) => mul(8, ...x.shape),
   lower({ inputs: { target, index, x } }) {
     const vector = isAligned(x, 4);
     const { offset, stride } = placement(x);
