@@ -1,5 +1,6 @@
 import { type Tensor, add, attention, columns, extent, reshape, rowRange, scale } from '../../src/engine/index.ts';
 import type { CaseList, OpCase, Spec, Values } from '../support/case.ts';
+import { models } from '../support/sizes.ts';
 
 interface Options {
   batch?: number;
@@ -44,6 +45,7 @@ function attentionCase(T: number, D: number, o: Options = {}): OpCase {
   return {
     name: name.filter(Boolean).join(' '),
     timed: o.timed,
+    flops: 4 * E * scores(T, S, causal, cache?.past ?? Array<number>(B).fill(0)),
     tolerance: o.tolerance,
     extents: { rows: T },
     tensors: cache
@@ -71,6 +73,15 @@ function attentionCase(T: number, D: number, o: Options = {}): OpCase {
       return { y: reference(part(0, E), part(E, KV), part(E + KV, KV), { B, T, S, D, G, kvHeads, causal, past }) };
     },
   };
+}
+
+/** Query-key pairs of one head that are used. */
+function scores(T: number, S: number, causal: boolean, past: readonly number[]): number {
+  const keys = (before: number, t: number) => Math.min(S, before + (causal ? t + 1 : T));
+  return past.reduce(
+    (sum, before) => Array.from({ length: T }, (_, t) => keys(before, t)).reduce((a, b) => a + b, sum),
+    0,
+  );
 }
 
 function split(qkv: Tensor, E: number, KV: number): [Tensor, Tensor, Tensor] {
@@ -150,6 +161,25 @@ function aloneCase(D: number, b: number, t: number): OpCase {
 /** Whole numbers of either sign up to 300: products of two rows are exact in f32, so are their scores for D = 64. */
 const whole = (i: number) => ((i * 7919) % 601) - 300;
 
+/** MAR stacks; the language model over the visible tokens, in a prefill and in a decode step; the VAE's one head of 512. */
+const timed: OpCase[] = [
+  ...models.flatMap(({ E, marHeads, heads, kvHeads, D, tokens, prompts }) => [
+    ...tokens.map((T) => attentionCase(T, E / marHeads, { kvHeads: marHeads, timed: true })),
+    ...prompts.flatMap((T) =>
+      [
+        { T: Math.ceil(T / 2), past: 24 },
+        { T, past: 0 },
+        { T: 1, past: T },
+      ].map(({ T: rows, past }) => {
+        const cache = { length: rows + past, past: [past] };
+        return attentionCase(rows, D, { sharing: heads / kvHeads, kvHeads, causal: true, cache, timed: true });
+      }),
+    ),
+  ]),
+  attentionCase(256, 512, { kvHeads: 1, timed: true }),
+  attentionCase(1024, 512, { kvHeads: 1, timed: true }),
+];
+
 export const list: CaseList = {
   op: 'attention',
   cases: [
@@ -188,9 +218,6 @@ export const list: CaseList = {
     aloneCase(64, 1, 32),
     aloneCase(5, 0, 0),
     aloneCase(160, 0, 30),
-    attentionCase(320, 64, { kvHeads: 12, timed: true }),
-    attentionCase(256, 512, { kvHeads: 1, timed: true }),
-    attentionCase(120, 64, { sharing: 7, causal: true, cache: { length: 512, past: [24] }, timed: true }),
-    attentionCase(1, 64, { sharing: 7, causal: true, cache: { length: 512, past: [400] }, timed: true }),
+    ...timed,
   ],
 };

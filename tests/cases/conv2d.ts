@@ -139,11 +139,23 @@ export const list: CaseList = {
     convCase(33, 67, 32, 4, { scale: 1e6 }), // more than four lines of a flat image
     convCase(5, 11, 64, 32, { upsampled: true, residual: true }),
     convCase(1450, 1450, 4, 1, { k: 1 }), // more workgroups than one dimension takes
+    // the VAE of the embedded model, then of the published ones at 256 and 512 pixels, up to the whole picture
     convCase(128, 128, 32, 32, { residual: true, timed: true }),
+    convCase(64, 64, 64, 64, { upsampled: true, timed: true }),
+    convCase(128, 128, 32, 3, { timed: true }),
+    convCase(32, 32, 64, 64, { timed: true }),
+    convCase(16, 16, 512, 512, { timed: true }),
     convCase(64, 64, 128, 128, { timed: true }),
     convCase(64, 64, 128, 128, { dtype: 'bf16', timed: true }),
-    convCase(32, 32, 512, 512, { timed: true }),
-    convCase(128, 128, 32, 3, { timed: true }),
-    convCase(64, 64, 64, 64, { upsampled: true, timed: true }),
+    convCase(32, 32, 512, 512, { residual: true, timed: true }),
+    convCase(64, 64, 256, 256, { residual: true, timed: true }),
+    convCase(64, 64, 512, 256, { k: 1, timed: true }),
+    convCase(64, 64, 256, 256, { upsampled: true, timed: true }),
+    convCase(128, 128, 256, 128, { timed: true }),
+    convCase(256, 256, 128, 128, { residual: true, timed: true }),
+    convCase(256, 256, 128, 128, { pad: 'corner', stride: 2, timed: true }),
+    convCase(256, 256, 128, 3, { timed: true }),
+    convCase(512, 512, 3, 128, { timed: true }),
+    convCase(512, 512, 128, 128, { timed: true }),
   ],
 };

@@ -4,10 +4,11 @@ import type { CaseList, OpCase } from '../support/case.ts';
 const C = 16;
 const S = 5;
 
-function updateCase(R: number, step: number, branches: 1 | 2): OpCase {
+function updateCase(R: number, step: number, branches: 1 | 2, timed = false): OpCase {
   const rows = extent('rows', R + 4);
   const at = extent('step', S - 1);
   return {
+    timed,
     name: `${R} rows, step ${step}${branches === 2 ? ', guided' : ''}`,
     extents: { rows: R, step },
     tensors: {
@@ -43,5 +44,11 @@ function updateCase(R: number, step: number, branches: 1 | 2): OpCase {
 
 export const list: CaseList = {
   op: 'diffusion_update',
-  cases: [updateCase(1, 0, 1), updateCase(3, 4, 2), updateCase(12, 2, 2), updateCase(33, 1, 1)],
+  cases: [
+    updateCase(1, 0, 1),
+    updateCase(3, 4, 2),
+    updateCase(12, 2, 2),
+    updateCase(33, 1, 1),
+    updateCase(16, 2, 2, true),
+  ],
 };

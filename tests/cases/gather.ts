@@ -47,6 +47,8 @@ export const list: CaseList = {
     gatherCase(20, [51, 7], 36, { weight: true, dtype: 'f16' }),
     gatherCase(20, [100, 5], 64, { weight: true, maxBinding: 8192 }),
     gatherCase(1_100_000, [7], 4),
+    gatherCase(1088, [1, 1024], 768, { timed: true }),
     gatherCase(1103, [151936], 896, { weight: true, dtype: 'bf16', timed: true }),
+    gatherCase(1, [151936], 896, { weight: true, dtype: 'bf16', timed: true }),
   ],
 };

@@ -75,5 +75,10 @@ export const list: CaseList = {
     normCase(7, 9, 32, 4, { scale: 1e7 }),
     normCase(16, 16, 8, 1, { fill: (i) => (i === 0 ? 3e5 : Math.sin(i)), tolerance: 1e-4 }),
     normCase(128, 128, 32, 4, { activated: true, timed: true }),
+    normCase(32, 32, 512, 32, { activated: true, timed: true }),
+    normCase(64, 64, 512, 32, { timed: true }),
+    normCase(128, 128, 256, 32, { activated: true, timed: true }),
+    normCase(256, 256, 128, 32, { activated: true, timed: true }),
+    normCase(512, 512, 128, 32, { activated: true, timed: true }),
   ],
 };

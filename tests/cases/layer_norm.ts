@@ -97,5 +97,9 @@ export const list: CaseList = {
     normCase(600_000, 4),
     windowed,
     normCase(1088, 1280, { timed: true }),
+    normCase(320, 768, { timed: true }),
+    normCase(32, 1024, { modulated: true, timed: true }),
+    normCase(128, 1536, { modulated: true, timed: true }),
+    normCase(80, 192, { timed: true }),
   ],
 };

@@ -1,5 +1,6 @@
 import { extent, gelu, linear, silu, add } from '../../src/engine/index.ts';
 import type { CaseList, OpCase, Spec, Values } from '../support/case.ts';
+import { diffusionRows, embedded, models, small } from '../support/sizes.ts';
 
 type Options = {
   dtype?: Spec['dtype'];
@@ -74,6 +75,54 @@ export function erf(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction));
 }
 
+type Size = readonly [M: number, N: number, K: number];
+
+/** Every product of every pass, one branch of one picture: MAR stacks, prefill, decoding, the diffusion head and its modulations of ten timesteps. */
+const harmonSizes: Size[] = models.flatMap(({ E, mlp, H, KV, I, V, W, tokens, prompts }): Size[] => [
+  ...tokens.flatMap((T): Size[] => [
+    [T, 3 * E, E],
+    [T, E, E],
+    [T, mlp, E],
+    [T, E, mlp],
+  ]),
+  ...prompts.flatMap((T): Size[] => [
+    [T, H, H],
+    [T, KV, H],
+    [T, I, H],
+    [T, H, I],
+  ]),
+  [1, H, H],
+  [1, I, H],
+  [1, H, I],
+  [1, V, H],
+  ...diffusionRows.map((R): Size => [R, W, W]),
+  [10 * 32, 3 * W, W],
+]);
+
+/** The same in f32, where peers have nothing else. */
+const f32Sizes: Size[] = [
+  [1088, 1536, 1536],
+  [320, 3072, 768],
+  [320, 768, 3072],
+  [32, 1536, 1536],
+  [8, 1024, 1024],
+  [8, 896, 896],
+  [1, 8960, 1536],
+  [1, 1536, 8960],
+  [1, 16384, small.H],
+  [96, embedded.I, embedded.H],
+];
+
+const timed: OpCase[] = [
+  linearCase(335, 1536, 1536, { dtype: 'bf16', bias: false, timed: true }),
+  ...f32Sizes.map((size) => linearCase(...size, { bias: false, timed: true })),
+  ...distinct(harmonSizes).map((size) => linearCase(...size, { dtype: 'bf16', timed: true })),
+];
+
+function distinct(sizes: readonly Size[]): Size[] {
+  return sizes.filter((size, i) => sizes.findIndex((other) => String(other) === String(size)) === i);
+}
+
 export const list: CaseList = {
   op: 'linear',
   cases: [
@@ -109,6 +158,6 @@ export const list: CaseList = {
     linearCase(300, 100, 64, { dtype: 'bf16', rowsExtent: true, residual: true }),
     linearCase(40, 96, 512, { maxBinding: 90_000, residual: true }),
     linearCase(40, 64, 64, { scale: 1e6, dtype: 'bf16' }),
-    linearCase(320, 1536, 1536, { dtype: 'bf16', timed: true }),
+    ...timed,
   ],
 };

@@ -32,5 +32,8 @@ export const list: CaseList = {
     normCase(5, 192, { scale: 1e8 }),
     normCase(5, 192, { scale: 1e-4 }),
     normCase(1103, 1536, { timed: true }),
+    normCase(335, 896, { timed: true }),
+    normCase(1, 1536, { timed: true }),
+    normCase(95, 192, { timed: true }),
   ],
 };

@@ -59,6 +59,8 @@ export const list: CaseList = {
     ropeCase([40, 41], 1, 3, 20, { extra: 3 }),
     ropeCase([40, 41], 31, 3, 32, { extra: 12 }),
     ropeCase([100], 1, 1, 2),
-    ropeCase([200, 300], 120, 14, 64, { timed: true }),
+    ropeCase([24], 600, 14, 64, { timed: true }),
+    ropeCase([0], 1103, 12, 128, { timed: true }),
+    ropeCase([1103], 1, 12, 128, { timed: true }),
   ],
 };

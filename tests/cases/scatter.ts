@@ -1,8 +1,9 @@
 import { scatter } from '../../src/engine/index.ts';
 import type { CaseList, OpCase } from '../support/case.ts';
 
-function scatterCase(rows: number, available: number, W: number): OpCase {
+function scatterCase(rows: number, available: number, W: number, timed = false): OpCase {
   return {
+    timed,
     name: `${rows} into ${available} rows ×${W}`,
     tensors: {
       target: { shape: [available, W], role: 'state' },
@@ -22,5 +23,5 @@ function scatterCase(rows: number, available: number, W: number): OpCase {
 
 export const list: CaseList = {
   op: 'scatter',
-  cases: [scatterCase(5, 12, 16), scatterCase(12, 12, 5), scatterCase(31, 64, 192)],
+  cases: [scatterCase(5, 12, 16), scatterCase(12, 12, 5), scatterCase(31, 64, 192), scatterCase(32, 1024, 16, true)],
 };

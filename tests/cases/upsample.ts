@@ -27,5 +27,6 @@ export const list: CaseList = {
     upsampleCase(16, 7, 32),
     upsampleCase(7, 33, 33),
     upsampleCase(64, 64, 128, true),
+    upsampleCase(256, 256, 128, true),
   ],
 };

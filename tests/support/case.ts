@@ -16,6 +16,8 @@ export interface Spec {
 
 export interface OpCase {
   readonly name: string;
+  /** The op, in a list of several. */
+  readonly op?: string;
   readonly tensors: Readonly<Record<string, Spec>>;
   readonly extents?: Extents;
   /** Limit given to the planner, for cases that must be split. */
@@ -26,8 +28,10 @@ export interface OpCase {
   reference(v: Readonly<Record<string, Values>>): Readonly<Record<string, Values>>;
   /** Largest ‖ours − ref‖ / ‖ref‖; 2e-6 without. */
   readonly tolerance?: number;
-  /** Part of the benchmark. */
+  /** Part of the benchmark, and no test: a size that Harmon has. The first one of an op stands for it where one must do. */
   readonly timed?: boolean;
+  /** FLOPs of the call where they depend on values, such as the length of a cache; otherwise the op knows them. */
+  readonly flops?: number;
 }
 
 export interface CaseList {

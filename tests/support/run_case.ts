@@ -30,7 +30,7 @@ export async function runCase(device: Device, test: OpCase): Promise<CaseResult>
   const tensors: Record<string, Tensor> = {};
   for (const [name, spec] of Object.entries(test.tensors)) {
     const elements = evaluate(mulDims(...spec.shape), test.extents ?? {});
-    values[name] = makeValues(name, spec, elements);
+    values[name] = makeValues(name, spec, new Float64Array(elements));
     tensors[name] = declare(graph, name, spec);
   }
   const outputs = test.build(tensors, graph);
@@ -82,15 +82,15 @@ export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): numbe
   return norm === 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
 }
 
-function declare(graph: Graph, name: string, spec: Spec): Tensor {
+export function declare(graph: Graph, name: string, spec: Spec): Tensor {
   if (spec.role === 'weight') return graph.weight(name, spec.shape as number[]);
   if (spec.role === 'state') return graph.state(name, spec.shape, spec.dtype);
   return graph.input(name, spec.shape, spec.dtype);
 }
 
-/** Values as the stored dtype holds them; the same on every run. */
-function makeValues(name: string, spec: Spec, elements: number): Values {
-  const out = new Float64Array(elements);
+/** Fills `out` with values as the stored dtype holds them; the same on every run. */
+export function makeValues<T extends Values | Float32Array>(name: string, spec: Spec, out: T): T {
+  const elements = out.length;
   let state = [...name].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 0x01000193), 0x811c9dc5);
   for (let i = 0; i < elements; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) | 0;
@@ -107,7 +107,8 @@ function makeValues(name: string, spec: Spec, elements: number): Values {
   return out;
 }
 
-function sourceOf(test: OpCase, values: Record<string, Values>): WeightSource {
+/** The case's weights, in their stored dtype. */
+export function sourceOf(test: OpCase, values: Readonly<Record<string, Values | Float32Array>>): WeightSource {
   return {
     dtype: (name) => test.tensors[name].dtype ?? 'f32',
     readF32: (name) => Promise.resolve(Float32Array.from(values[name])),
