@@ -23,6 +23,7 @@ export async function openDevice(options: NodeDeviceOptions = {}): Promise<Devic
     requiredLimits: {
       maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
       maxBufferSize: adapter.limits.maxBufferSize,
+      maxComputeWorkgroupStorageSize: adapter.limits.maxComputeWorkgroupStorageSize,
     },
   });
   const { vendor, architecture, device: name, description } = adapter.info;

@@ -77,7 +77,7 @@ fn main(
       for (var dx = 0u; dx < params.kernel; dx++) {
         var at = (((block * params.kernel + dy) * params.kernel + dx) * units + unit) * ${o.weight === 'f32' ? 32 : 16}u + lane;
         for (var j = 0u; j < 8u; j++) {
-          ${columnWeights[o.weight]}
+          ${columnWeights(o.weight)}
           ${pixels((r, c) => unroll(4, (i) => `${sum(r, c)} = fma(vec4f(subgroupShuffle(x${r}_${c}[${i}], j)), w${i}, ${sum(r, c)});`), width)}
         }
         ${pixels((r, c) => `x${r}_${c} = x${r}_${c + 1};`, width + 1)}

@@ -40,7 +40,7 @@ ${entry(64)} {
   var sum = vec4f();
   for (var k = lane / 8u; k < params.depth / 4u; k += 8u) {
     var at = start + k * ${o.weight === 'f32' ? 32 : 16}u;
-    ${columnWeights[o.weight]}
+    ${columnWeights(o.weight)}
     let v = x[params.x_offset / 4u + k];
     ${unroll(4, (i) => `sum = fma(vec4f(v[${i}]), w${i}, sum);`)}
   }

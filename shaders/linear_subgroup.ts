@@ -22,20 +22,26 @@ export const subgroupColumns = 32;
 /** K must be a multiple: rows of the image are copied from buffers in steps of 256 bytes, and a lane holds a vec4 of each 32 values. */
 export const subgroupDepth = 64;
 
-/** Reads the weights of four steps of K from `at` on for this lane's four columns into w0 … w3, and moves `at` behind them. */
-export const columnWeights: Record<Storage, string> = {
-  f32: `let w0 = weight[at]; let w1 = weight[at + 8u]; let w2 = weight[at + 16u]; let w3 = weight[at + 24u];
-      at += 32u;`,
-  bf16: `let a = weight[at]; let b = weight[at + 8u];
-      let w0 = bitcast<vec4f>(a << vec4u(16u)); let w1 = bitcast<vec4f>(a & vec4u(0xffff0000u));
-      let w2 = bitcast<vec4f>(b << vec4u(16u)); let w3 = bitcast<vec4f>(b & vec4u(0xffff0000u));
-      at += 16u;`,
-  f16: `let a = weight[at]; let b = weight[at + 8u];
-      let a0 = unpack2x16float(a.x); let a1 = unpack2x16float(a.y); let a2 = unpack2x16float(a.z); let a3 = unpack2x16float(a.w);
+/**
+ * Reads the weights of four steps of K from `at` on for this lane's four columns into w0 … w3, and moves `at` behind them. `load` is the text that
+ * reads 16 bytes: vec4f of f32 weights, vec4u of others.
+ */
+export function columnWeights(dtype: Storage, load = (at: string) => `weight[${at}]`): string {
+  if (dtype === 'f32')
+    return `let w0 = ${load('at')}; let w1 = ${load('at + 8u')}; let w2 = ${load('at + 16u')}; let w3 = ${load('at + 24u')};
+      at += 32u;`;
+  return `let a = ${load('at')}; let b = ${load('at + 8u')};
+      at += 16u;
+      ${widen[dtype]}`;
+}
+
+const widen: Record<Exclude<Storage, 'f32'>, string> = {
+  bf16: `let w0 = bitcast<vec4f>(a << vec4u(16u)); let w1 = bitcast<vec4f>(a & vec4u(0xffff0000u));
+      let w2 = bitcast<vec4f>(b << vec4u(16u)); let w3 = bitcast<vec4f>(b & vec4u(0xffff0000u));`,
+  f16: `let a0 = unpack2x16float(a.x); let a1 = unpack2x16float(a.y); let a2 = unpack2x16float(a.z); let a3 = unpack2x16float(a.w);
       let b0 = unpack2x16float(b.x); let b1 = unpack2x16float(b.y); let b2 = unpack2x16float(b.z); let b3 = unpack2x16float(b.w);
       let w0 = vec4f(a0.x, a1.x, a2.x, a3.x); let w1 = vec4f(a0.y, a1.y, a2.y, a3.y);
-      let w2 = vec4f(b0.x, b1.x, b2.x, b3.x); let w3 = vec4f(b0.y, b1.y, b2.y, b3.y);
-      at += 16u;`,
+      let w2 = vec4f(b0.x, b1.x, b2.x, b3.x); let w3 = vec4f(b0.y, b1.y, b2.y, b3.y);`,
 };
 
 export function linearSubgroupShader(o: LinearSubgroupOptions): string {
@@ -73,7 +79,7 @@ fn main(
   for (var k = 0u; k < params.depth; k += 32u) {
     ${unroll(o.rows, (r) => `let x${r} = textureLoad(x, vec2u(k / 4u + lane, row + ${r}u), 0);`)}
     for (var j = 0u; j < 8u; j++) {
-      ${columnWeights[o.weight]}
+      ${columnWeights(o.weight)}
       ${unroll(o.rows, (r) => unroll(4, (i) => `sum${r} = fma(vec4f(subgroupShuffle(x${r}[${i}], j)), w${i}, sum${r});`))}
     }
   }

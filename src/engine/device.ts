@@ -3,7 +3,7 @@
  * memory, loss) reaches the caller as a GpuError that names what was being done.
  */
 import { GpuError, type GpuErrorKind, OvertoneError } from './errors.ts';
-import type { PlanOptions } from './plan.ts';
+import type { Lowering } from './op.ts';
 import { shaderInterface } from './shader.ts';
 import { type Pace, Stream } from './stream.ts';
 import { UniformPage } from './uniforms.ts';
@@ -30,7 +30,7 @@ export interface DeviceBuffer {
   destroy(): void;
 }
 
-/** A tensor as an image: texels of four f32. */
+/** A tensor or weights as an image, of 16-byte texels. */
 export interface DeviceImage {
   readonly view: GPUTextureView;
   readonly texture: GPUTexture;
@@ -230,17 +230,22 @@ export class Device {
     return this.createBuffer(label, bytes, STORAGE, purpose);
   }
 
-  /** Makes an image of `width` × `height` texels; call inside `scope`. */
-  createImage(label: string, width: number, height: number): DeviceImage {
+  /** Makes an image of `width` × `height` texels, of four f32, or of four u32 for weights; call inside `scope`. */
+  createImage(
+    label: string,
+    width: number,
+    height: number,
+    purpose: 'activations' | 'weights' = 'activations',
+  ): DeviceImage {
     this.check(label);
     const texture = this.host.device.createTexture({
       label,
       size: [width, height],
-      format: 'rgba32float',
+      format: purpose === 'weights' ? 'rgba32uint' : 'rgba32float',
       usage: 4 | 2, // TEXTURE_BINDING | COPY_DST
     });
     const bytes = width * height * 16;
-    this.bytes.activations += bytes;
+    this.bytes[purpose] += bytes;
     this.peakBytes = Math.max(this.peakBytes, this.totalBytes);
     const image: DeviceImage = {
       texture,
@@ -249,7 +254,7 @@ export class Device {
       height,
       destroy: () => {
         if (!this.owned.delete(image)) return;
-        this.bytes.activations -= bytes;
+        this.bytes[purpose] -= bytes;
         texture.destroy();
       },
     };
@@ -265,9 +270,10 @@ export class Device {
   }
 
   /** What plans must know of this device. */
-  get planLimits(): Pick<PlanOptions, 'maxStorageBufferBindingSize' | 'maxTextureDimension2D' | 'subgroupSize'> {
-    const { maxStorageBufferBindingSize, maxTextureDimension2D } = this.limits;
-    return { maxStorageBufferBindingSize, maxTextureDimension2D, subgroupSize: this.subgroupSize };
+  get planLimits(): Lowering['limits'] & Pick<Lowering, 'subgroupSize'> {
+    const { maxStorageBufferBindingSize, maxTextureDimension2D, maxComputeWorkgroupStorageSize } = this.limits;
+    const limits = { maxStorageBufferBindingSize, maxTextureDimension2D, maxComputeWorkgroupStorageSize };
+    return { ...limits, subgroupSize: this.subgroupSize };
   }
 
   /** The pipeline of a kernel, compiled once for each text. Bindings follow the kernel's own declarations; uniforms have a dynamic offset. */
@@ -289,8 +295,8 @@ export class Device {
       const entries: GPUBindGroupLayoutEntry[] = shader.bindings.map((b) => ({
         binding: b.index,
         visibility: 4, // GPUShaderStage.COMPUTE
-        ...(b.kind === 'texture'
-          ? { texture: { sampleType: 'unfilterable-float' as const } }
+        ...(b.kind === 'texture' || b.kind === 'weights'
+          ? { texture: { sampleType: b.kind === 'texture' ? ('unfilterable-float' as const) : ('uint' as const) } }
           : { buffer: { type: b.kind === 'write' ? ('storage' as const) : ('read-only-storage' as const) } }),
       }));
       if (shader.params)

@@ -2,7 +2,7 @@
  * An op: what a model calls. It checks its inputs when the graph is built, knows its cost, and lowers itself to dispatches of kernels
  * when the graph is compiled. Everything about an op is in its own file under ops/; nothing here knows any of them.
  */
-import type { Dtype } from './dtype.ts';
+import { type Dtype, bytesOf } from './dtype.ts';
 import { GraphError } from './errors.ts';
 import { type Dim, add as addDims, mul, sameDim, shapeText } from './extent.ts';
 import type { Node } from './graph.ts';
@@ -51,14 +51,43 @@ export function inBlocks(layout: Layout): boolean {
 /** Rows of a block of the `columns` layout. */
 export const COLUMN_BLOCK = 32;
 
-/** A weight as a kernel wants it: one buffer for each part, split along the first axis where a binding is too small for all. */
+/**
+ * A weight as a kernel wants it: one buffer for each part, split along the first axis where a binding is too small for all. Several weights may be
+ * joined: their stored forms lie one after the other.
+ */
 export interface WeightOperand {
   readonly key: string;
+  /** Names of the joined weights with + between them. */
   readonly name: string;
+  /** All rows of the joined weights, or all elements where their rows differ in length. */
   readonly shape: readonly number[];
+  readonly joined: readonly { readonly name: string; readonly shape: readonly number[] }[];
   readonly dtype: Dtype;
   readonly layout: Layout;
   readonly parts: readonly { readonly start: number; readonly rows: number }[];
+  /** Kept as an image that the kernel binds as `texture_2d<u32>`: 16 bytes a texel, texel t at (t % 1024, t / 1024). */
+  readonly image: boolean;
+}
+
+/** Texels in a row of a weight's image. */
+export const IMAGE_TEXELS = 1024;
+
+/** Bytes of `rows` rows of an operand as it is stored, or of all of it. */
+export function storedBytes(o: WeightOperand, rows?: number): number {
+  if (rows === undefined && o.joined.length > 1)
+    return o.joined.reduce((sum, one) => sum + storedBytes({ ...o, ...one, joined: [one] }), 0);
+  const count = rows ?? o.shape[0];
+  const whole = inBlocks(o.layout) ? Math.ceil(count / COLUMN_BLOCK) * COLUMN_BLOCK : count;
+  return whole * o.shape.slice(1).reduce((p, n) => p * n, 1) * bytesOf(o.dtype);
+}
+
+export interface WeightForm {
+  readonly layout?: Layout;
+  /** Fixes the dtype (small vectors are kept in f32); otherwise it stays as the checkpoint has it, or f32 where joined weights differ. */
+  readonly dtype?: Dtype;
+  /** Whether it may be split in parts; one that is joined or an image is not. */
+  readonly split?: boolean;
+  readonly image?: boolean;
 }
 
 /** A tensor as an image of vec4s, which the plan has copied there before the dispatch: rows × width/4 texels, or `flat`, in lines of `flatWidth`. */
@@ -67,7 +96,7 @@ export interface ImageOperand {
   readonly flat?: boolean;
 }
 
-/** What a binding is given: a tensor's buffer, a tensor as an image, or a part of a weight. */
+/** What a binding is given: a tensor's buffer, a tensor as an image, or a part of a weight, which may be an image too. */
 export type Operand =
   { readonly tensor: Tensor } | ImageOperand | { readonly weight: WeightOperand; readonly part: number };
 
@@ -84,11 +113,15 @@ export interface Dispatch {
 
 /** What an op may ask of the compiler while it lowers itself. */
 export interface Lowering {
-  readonly limits: { readonly maxStorageBufferBindingSize: number; readonly maxTextureDimension2D: number };
+  readonly limits: {
+    readonly maxStorageBufferBindingSize: number;
+    readonly maxTextureDimension2D: number;
+    readonly maxComputeWorkgroupStorageSize: number;
+  };
   /** Lanes of a subgroup where the device has subgroups of one fixed size. */
   readonly subgroupSize: number | undefined;
-  /** The stored form of a weight. `dtype` fixes it (small vectors are kept in f32); otherwise it stays as the checkpoint has it. */
-  weight(tensor: Tensor, options?: { layout?: Layout; dtype?: Dtype; split?: boolean }): WeightOperand;
+  /** The stored form of a weight, or of several that are joined. */
+  weight(tensors: Tensor | readonly Tensor[], form?: WeightForm): WeightOperand;
   /** Memory for the dispatches of this node only. */
   scratch(name: string, shape: readonly Dim[]): Tensor;
 }

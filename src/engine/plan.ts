@@ -12,12 +12,13 @@ import { type Lifetime, assignBlocks } from './memory.ts';
 import {
   COLUMN_BLOCK,
   type Dispatch,
-  type Layout,
   type Lowering,
   type Operand,
+  type WeightForm,
   type WeightOperand,
   bytesMoved,
   inBlocks,
+  storedBytes,
 } from './op.ts';
 import { type ShaderInterface, checkInterface, shaderInterface } from './shader.ts';
 import { type Tensor, maxElements, root } from './tensor.ts';
@@ -27,6 +28,8 @@ export interface PlanOptions {
   readonly maxStorageBufferBindingSize?: number;
   /** Largest side of a texture; WebGPU's default is 8192. */
   readonly maxTextureDimension2D?: number;
+  /** Most memory of a workgroup, bytes; WebGPU's default is 16384. */
+  readonly maxComputeWorkgroupStorageSize?: number;
   /** Lanes of a subgroup where the device has subgroups of one fixed size; kernels that use none without. */
   readonly subgroupSize?: number;
   /** Stored dtype of a weight of the checkpoint; f32 without. */
@@ -75,10 +78,21 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
   const nodes = fuse(graph, new Set(outputs.values()));
   const weights = new Map<string, WeightOperand>();
   const lowering: Lowering = {
-    limits: { maxStorageBufferBindingSize: limit, maxTextureDimension2D: options.maxTextureDimension2D ?? 8192 },
+    limits: {
+      maxStorageBufferBindingSize: limit,
+      maxTextureDimension2D: options.maxTextureDimension2D ?? 8192,
+      maxComputeWorkgroupStorageSize: options.maxComputeWorkgroupStorageSize ?? 16384,
+    },
     subgroupSize: options.subgroupSize,
-    weight(tensor, { layout = 'rows', dtype = options.weightDtype?.(tensor.name) ?? 'f32', split = false } = {}) {
-      const operand = weightOperand(tensor, layout, dtype, split ? limit : Infinity, limit);
+    weight(tensors, form = {}) {
+      const joined = [tensors].flat();
+      const dtypes = new Set(joined.map(({ name }) => form.dtype ?? options.weightDtype?.(name) ?? 'f32'));
+      const dtype = dtypes.size === 1 ? [...dtypes][0] : 'f32';
+      const operand = joinedOperand(
+        joined.map((tensor) => weightOperand(tensor, dtype, form, limit)),
+        form,
+        limit,
+      );
       const before = weights.get(operand.key);
       if (before) return before;
       weights.set(operand.key, operand);
@@ -129,7 +143,9 @@ function lowerNode(
   });
 }
 
-function weightOperand(tensor: Tensor, layout: Layout, dtype: Dtype, splitAbove: number, limit: number): WeightOperand {
+function weightOperand(tensor: Tensor, dtype: Dtype, form: WeightForm, limit: number): WeightOperand {
+  const { layout = 'rows', split = false, image = false } = form;
+  const splitAbove = split ? limit : Infinity;
   if (tensor.role !== 'weight') throw new GraphError(`[plan] ${tensor.name} must be a weight but is ${tensor.role}`);
   const shape = tensor.shape as readonly number[];
   const row = shape.slice(1).reduce((p, n) => p * n, 1) * bytesOf(dtype);
@@ -144,7 +160,28 @@ function weightOperand(tensor: Tensor, layout: Layout, dtype: Dtype, splitAbove:
   const step = rowsAPart < shape[0] && rowsAPart > grain ? rowsAPart - (rowsAPart % grain) : rowsAPart;
   const parts = [];
   for (let start = 0; start < shape[0]; start += step) parts.push({ start, rows: Math.min(step, shape[0] - start) });
-  return { key: `${tensor.name}|${layout}|${dtype}|${parts.length}`, name: tensor.name, shape, dtype, layout, parts };
+  const key = `${tensor.name}|${layout}|${dtype}|${parts.length}${image ? '|image' : ''}`;
+  return { key, name: tensor.name, shape, joined: [{ name: tensor.name, shape }], dtype, layout, parts, image };
+}
+
+function joinedOperand(operands: readonly WeightOperand[], { image }: WeightForm, limit: number): WeightOperand {
+  const [first] = operands;
+  const name = operands.map((o) => o.name).join('+');
+  const bytes = operands.reduce((sum, o) => sum + storedBytes(o), 0);
+  if (bytes > limit && (image || operands.length > 1))
+    throw new OvertoneError('memory', `[plan] ${name} takes ${bytes} bytes in one piece; a binding holds ${limit}`);
+  if (operands.length === 1) return first;
+  const alike = operands.every((o) => shapeText(o.shape.slice(1)) === shapeText(first.shape.slice(1)));
+  const rows = operands.map(({ shape }) => (alike ? shape[0] : shape.reduce((p, n) => p * n, 1)));
+  const shape = [rows.reduce((a, b) => a + b, 0), ...(alike ? first.shape.slice(1) : [])];
+  return {
+    ...first,
+    key: operands.map((o) => o.key).join('+'),
+    name,
+    shape,
+    joined: operands.flatMap((o) => o.joined),
+    parts: [{ start: 0, rows: shape[0] }],
+  };
 }
 
 function place(
@@ -201,7 +238,7 @@ export function planText(plan: Plan): string {
   const where = (operand: Operand, images?: ReadonlyMap<Operand, number>): string => {
     if ('weight' in operand) {
       const w = operand.weight;
-      return `${w.name}:${w.dtype}${w.layout === 'rows' ? '' : `:${w.layout}`}${w.parts.length > 1 ? `#${operand.part}` : ''}`;
+      return `${w.name}:${w.dtype}${w.layout === 'rows' ? '' : `:${w.layout}`}${w.image ? ':image' : ''}${w.parts.length > 1 ? `#${operand.part}` : ''}`;
     }
     if ('image' in operand) return `image ${images?.get(operand)}`;
     const at = plan.home.get(root(operand.tensor))!;

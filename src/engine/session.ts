@@ -7,7 +7,7 @@ import { bytesOf } from './dtype.ts';
 import { ArgumentError, GpuError, throwIfAborted } from './errors.ts';
 import { type Dim, type Extents, evaluate } from './extent.ts';
 import type { ImageCopy } from './images.ts';
-import type { Operand } from './op.ts';
+import type { Operand, WeightOperand } from './op.ts';
 import type { Plan, PlannedDispatch } from './plan.ts';
 import type { Stream } from './stream.ts';
 import { type Tensor, count, placement, root, rows, width } from './tensor.ts';
@@ -110,14 +110,16 @@ export async function createSession(device: Device, plan: Plan, options: Session
     const steps: Step[] = [];
     await device.scope(`${plan.name}: bind groups`, () => {
       const buffers = (operand: Operand): DeviceBuffer => {
-        if ('weight' in operand) return weightPart(plan, options.weights, operand);
+        if ('weight' in operand) return weightOf(plan, options.weights, operand).parts[operand.part];
         const at = plan.home.get(root('image' in operand ? operand.image : operand.tensor))!;
         return 'block' in at ? blocks[at.block] : named.get(at.name)!;
       };
       const resource = (operand: Operand, dispatch: PlannedDispatch): GPUBindingResource =>
         'image' in operand
           ? images[dispatch.images.get(operand)!].view
-          : { buffer: buffers(operand).gpu, size: bindingSize(operand, device) };
+          : 'weight' in operand && operand.weight.image
+            ? weightOf(plan, options.weights, operand).image!.view
+            : { buffer: buffers(operand).gpu, size: bindingSize(operand, device) };
       plan.dispatches.forEach((dispatch, i) => {
         const entries: GPUBindGroupEntry[] = dispatch.interface.bindings.map((b) => ({
           binding: b.index,
@@ -158,15 +160,11 @@ async function compileAll(device: Device, plan: Plan, signal: AbortSignal | unde
   });
 }
 
-function weightPart(
-  plan: Plan,
-  store: WeightStore | undefined,
-  operand: { weight: { key: string; name: string }; part: number },
-): DeviceBuffer {
-  const part = store?.get(operand.weight.key)?.[operand.part];
-  if (!part)
-    throw new ArgumentError(`[${plan.name}] weight ${operand.weight.name} must be loaded before its session is made`);
-  return part;
+function weightOf(plan: Plan, store: WeightStore | undefined, { weight }: { weight: WeightOperand }) {
+  const stored = store?.get(weight.key);
+  if (!stored)
+    throw new ArgumentError(`[${plan.name}] weight ${weight.name} must be loaded before its session is made`);
+  return stored;
 }
 
 /** A shared block may be larger than one binding may be; its tensor never is. */

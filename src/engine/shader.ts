@@ -7,8 +7,8 @@ import { GraphError } from './errors.ts';
 export interface Binding {
   readonly name: string;
   readonly index: number;
-  /** `texture`: a tensor as an image of vec4s, see `Operand`. */
-  readonly kind: 'read' | 'write' | 'texture';
+  /** `texture`: a tensor as an image of vec4s; `weights`: an image of weights; see `Operand`. */
+  readonly kind: 'read' | 'write' | 'texture' | 'weights';
 }
 
 export interface Field {
@@ -22,7 +22,7 @@ export interface ShaderInterface {
 }
 
 const storage = /@group\(0\)\s*@binding\((\d+)\)\s*var<storage,\s*(read|read_write)>\s*(\w+)\s*:/g;
-const texture = /@group\(0\)\s*@binding\((\d+)\)\s*var\s+(\w+)\s*:\s*texture_2d<f32>/g;
+const texture = /@group\(0\)\s*@binding\((\d+)\)\s*var\s+(\w+)\s*:\s*texture_2d<(f32|u32)>/g;
 const uniform = /@group\(0\)\s*@binding\((\d+)\)\s*var<uniform>\s*params\s*:\s*Params/;
 const struct = /struct Params\s*\{([^}]*)\}/;
 
@@ -37,7 +37,11 @@ export function shaderInterface(label: string, text: string): ShaderInterface {
       index: Number(m[1]),
       kind: m[2] === 'read' ? 'read' : 'write',
     })),
-    ...[...text.matchAll(texture)].map((m): Binding => ({ name: m[2], index: Number(m[1]), kind: 'texture' })),
+    ...[...text.matchAll(texture)].map((m): Binding => ({
+      name: m[2],
+      index: Number(m[1]),
+      kind: m[3] === 'f32' ? 'texture' : 'weights',
+    })),
   ].sort((a, b) => a.index - b.index);
   const at = uniform.exec(text);
   const body = struct.exec(text);

@@ -1,11 +1,11 @@
 /**
  * Weights on the device: each operand that plans ask for is read once, row by row range, brought into its stored form and kept in buffers
- * that all sessions of a model share.
+ * or an image that all sessions of a model share.
  */
-import type { Device, DeviceBuffer } from './device.ts';
+import type { Device, DeviceBuffer, DeviceImage } from './device.ts';
 import { type Dtype, bytesOf, f16ToNumber, numberToBf16, numberToF16 } from './dtype.ts';
 import { ArgumentError, FileError, GraphError, throwIfAborted } from './errors.ts';
-import { COLUMN_BLOCK, type WeightOperand, inBlocks } from './op.ts';
+import { COLUMN_BLOCK, IMAGE_TEXELS, type WeightOperand, inBlocks, storedBytes } from './op.ts';
 import { shapeText } from './extent.ts';
 
 /** Where weights come from: a checkpoint, or formula-made tensors. */
@@ -26,15 +26,22 @@ export interface LoadProgress {
   readonly totalBytes: number;
 }
 
+/** What an operand became on the device. */
+interface Stored {
+  /** One for each part; none for an image. */
+  readonly parts: readonly DeviceBuffer[];
+  readonly image?: DeviceImage;
+}
+
 export class WeightStore {
-  private readonly parts = new Map<string, DeviceBuffer[]>();
+  private readonly stored = new Map<string, Stored>();
   private destroyed = false;
 
   constructor(private readonly device: Device) {}
 
-  /** Buffers of an operand, one for each part. */
-  get(key: string): readonly DeviceBuffer[] | undefined {
-    return this.parts.get(key);
+  /** What was loaded of an operand. */
+  get(key: string): Stored | undefined {
+    return this.stored.get(key);
   }
 
   /** Loads the operands that are not there yet. After a failure nothing of this call is held. */
@@ -43,46 +50,93 @@ export class WeightStore {
     source: WeightSource,
     options: { signal?: AbortSignal; onProgress?: (p: LoadProgress) => void } = {},
   ): Promise<void> {
-    const wanted = [...new Map(operands.map((o) => [o.key, o])).values()].filter((o) => !this.parts.has(o.key));
-    const totalBytes = wanted.reduce((sum, o) => sum + partBytes(o, o.shape[0]), 0);
+    const wanted = [...new Map(operands.map((o) => [o.key, o])).values()].filter((o) => !this.stored.has(o.key));
+    const totalBytes = wanted.reduce((sum, o) => sum + storedBytes(o), 0);
     let loadedBytes = 0;
     const added: string[] = [];
     try {
       await this.device.scope('weights', () => {
         this.checkAlive();
-        for (const o of wanted) {
-          const buffers: DeviceBuffer[] = [];
-          this.parts.set(o.key, buffers);
-          added.push(o.key);
-          for (const part of o.parts)
-            buffers.push(this.device.createStorage(o.name, partBytes(o, part.rows), 'weights'));
-        }
+        for (const o of wanted) this.create(o, added);
       });
       for (const o of wanted) {
-        const rowBytes = elementsOfRow(o) * bytesOf(o.dtype);
-        // pieces of whole groups of rows keep packed 16-bit elements on word boundaries, and blocks of columns whole
-        const grain = inBlocks(o.layout) ? COLUMN_BLOCK : 4;
-        const step = Math.max(1, Math.floor(PIECE / Math.max(1, rowBytes) / grain)) * grain;
-        for (const [p, part] of o.parts.entries())
-          for (let start = 0; start < part.rows; start += step) {
-            throwIfAborted(options.signal, 'load');
-            const rows = Math.min(step, part.rows - start);
-            const stored = await source.read(o.name, part.start + start, rows, options.signal);
-            this.checkAlive();
-            const bytes = toForm(o, rows, stored, source.dtype(o.name));
-            this.device.gpu.queue.writeBuffer(this.parts.get(o.key)![p].gpu, start * rowBytes, padded(bytes));
-            loadedBytes += bytes.byteLength;
-            options.onProgress?.({ loadedBytes, totalBytes });
-          }
+        const { write, end } = this.writer(o);
+        await this.read(o, source, options.signal, (part, offset, bytes) => {
+          write(part, offset, bytes);
+          loadedBytes += bytes.byteLength;
+          options.onProgress?.({ loadedBytes, totalBytes });
+        });
+        end();
       }
       await this.device.scope('weights', () => undefined);
     } catch (error) {
-      for (const key of added) {
-        for (const buffer of this.parts.get(key) ?? []) buffer.destroy();
-        this.parts.delete(key);
-      }
+      for (const key of added) this.drop(key);
       throw error;
     }
+  }
+
+  private create(o: WeightOperand, added: string[]): void {
+    const parts: DeviceBuffer[] = [];
+    added.push(o.key);
+    if (o.image) {
+      const height = Math.ceil(storedBytes(o) / 16 / IMAGE_TEXELS);
+      this.stored.set(o.key, { parts, image: this.device.createImage(o.name, IMAGE_TEXELS, height, 'weights') });
+      return;
+    }
+    this.stored.set(o.key, { parts });
+    const bytes = (rows: number) => (o.joined.length > 1 ? storedBytes(o) : storedBytes(o, rows));
+    for (const part of o.parts) parts.push(this.device.createStorage(o.name, bytes(part.rows), 'weights'));
+  }
+
+  /** Where the stored form of an operand is written: to its buffers at once, to its image when all of it is there. */
+  private writer(o: WeightOperand): { write: Write; end(): void } {
+    const { parts, image } = this.stored.get(o.key)!;
+    const { queue } = this.device.gpu;
+    if (!image)
+      return {
+        write: (part, offset, bytes) => queue.writeBuffer(parts[part].gpu, offset, padded(bytes)),
+        end: () => undefined,
+      };
+    const { texture, width, height } = image;
+    const texels = new Uint8Array(width * height * 16);
+    return {
+      write: (_, offset, bytes) => texels.set(bytes, offset),
+      end: () => queue.writeTexture({ texture }, texels, { bytesPerRow: width * 16 }, [width, height]),
+    };
+  }
+
+  /** Reads an operand piece by piece and hands its stored form to `write`. */
+  private async read(
+    o: WeightOperand,
+    source: WeightSource,
+    signal: AbortSignal | undefined,
+    write: Write,
+  ): Promise<void> {
+    let before = 0;
+    for (const one of o.joined) {
+      const own = { ...o, ...one, joined: [one] };
+      const rowBytes = elementsOfRow(own) * bytesOf(o.dtype);
+      // pieces of whole groups of rows keep packed 16-bit elements on word boundaries, and blocks of columns whole
+      const grain = inBlocks(o.layout) ? COLUMN_BLOCK : 4;
+      const step = Math.max(1, Math.floor(PIECE / Math.max(1, rowBytes) / grain)) * grain;
+      const parts = o.joined.length > 1 ? [{ start: 0, rows: one.shape[0] }] : o.parts;
+      for (const [p, part] of parts.entries())
+        for (let start = 0; start < part.rows; start += step) {
+          throwIfAborted(signal, 'load');
+          const rows = Math.min(step, part.rows - start);
+          const stored = await source.read(one.name, part.start + start, rows, signal);
+          this.checkAlive();
+          write(p, before + start * rowBytes, toForm(own, rows, stored, source.dtype(one.name)));
+        }
+      before += storedBytes(own);
+    }
+  }
+
+  private drop(key: string): void {
+    const stored = this.stored.get(key);
+    for (const buffer of stored?.parts ?? []) buffer.destroy();
+    stored?.image?.destroy();
+    this.stored.delete(key);
   }
 
   /** A store may be destroyed while it loads. */
@@ -94,18 +148,15 @@ export class WeightStore {
 
   destroy(): void {
     this.destroyed = true;
-    for (const buffers of this.parts.values()) for (const buffer of buffers) buffer.destroy();
-    this.parts.clear();
+    for (const key of [...this.stored.keys()]) this.drop(key);
   }
 }
 
+/** Takes bytes of the stored form: the part they belong to, and the byte in it. */
+type Write = (part: number, offset: number, bytes: Uint8Array<ArrayBuffer>) => void;
+
 function elementsOfRow(o: WeightOperand): number {
   return o.shape.slice(1).reduce((p, n) => p * n, 1);
-}
-
-function partBytes(o: WeightOperand, rows: number): number {
-  const whole = inBlocks(o.layout) ? Math.ceil(rows / COLUMN_BLOCK) * COLUMN_BLOCK : rows;
-  return whole * elementsOfRow(o) * bytesOf(o.dtype);
 }
 
 function padded(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {

@@ -123,6 +123,35 @@ function distinct(sizes: readonly Size[]): Size[] {
   return sizes.filter((size, i) => sizes.findIndex((other) => String(other) === String(size)) === i);
 }
 
+/** Weights of N[0], N[1], … rows side by side. */
+function sideBySide(M: number, N: readonly number[], K: number, o: Options = {}): OpCase {
+  const { dtype = 'f32', bias = true } = o;
+  const columns = N.reduce((a, b) => a + b, 0);
+  const numbered = (name: string, shape: (rows: number) => number[], of?: Spec['dtype']) =>
+    Object.fromEntries(N.map((rows, i) => [`${name}${i}`, { shape: shape(rows), role: 'weight' as const, dtype: of }]));
+  return {
+    name: [`${M}×(${N.join('+')})×${K}`, dtype, !bias && 'no bias', o.maxBinding && 'split'].filter(Boolean).join(' '),
+    maxBinding: o.maxBinding,
+    tensors: {
+      x: { shape: [M, K] },
+      ...numbered('weight', (rows) => [rows, K], dtype),
+      ...(bias && numbered('bias', (rows) => [rows])),
+    },
+    build: (t) => ({
+      y: linear(
+        t.x,
+        N.map((_, i) => t[`weight${i}`]),
+        bias ? N.map((_, i) => t[`bias${i}`]) : [],
+      ),
+    }),
+    reference: (v) => {
+      const join = (name: string) => Float64Array.from(N.flatMap((_, i) => [...v[`${name}${i}`]]));
+      const all = { x: v.x, weight: join('weight'), ...(bias && { bias: join('bias') }) };
+      return { y: reference(all, M, columns, K) };
+    },
+  };
+}
+
 export const list: CaseList = {
   op: 'linear',
   cases: [
@@ -158,6 +187,11 @@ export const list: CaseList = {
     linearCase(300, 100, 64, { dtype: 'bf16', rowsExtent: true, residual: true }),
     linearCase(40, 96, 512, { maxBinding: 90_000, residual: true }),
     linearCase(40, 64, 64, { scale: 1e6, dtype: 'bf16' }),
+    sideBySide(33, [32, 64, 36], 64, { dtype: 'bf16' }),
+    sideBySide(1, [64, 32, 32], 192, { dtype: 'bf16' }),
+    sideBySide(7, [31, 33, 5], 37, { dtype: 'f16' }),
+    sideBySide(9, [36, 40], 64, { bias: false }),
+    sideBySide(9, [64, 96], 128, { dtype: 'bf16', maxBinding: 9000 }),
     ...timed,
   ],
 };

@@ -124,6 +124,9 @@ export class FaultyDevice implements DeviceHost {
       writeBuffer: (...args: Parameters<GPUQueue['writeBuffer']>) => {
         if (!this.lost) gpu.queue.writeBuffer(...args);
       },
+      writeTexture: (...args: Parameters<GPUQueue['writeTexture']>) => {
+        if (!this.lost) gpu.queue.writeTexture(...args);
+      },
     };
     const device = {
       limits: gpu.limits,

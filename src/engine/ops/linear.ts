@@ -1,4 +1,4 @@
-/** linear(x, weight, bias?): x·Wᵀ + bias, with activation and residual taken over by fusion. x (…, K), weight (N, K), bias (N). */
+/** linear(x, weight, bias?): x·Wᵀ + bias, with activation and residual taken over by fusion. x (…, K), weight (N, K), bias (N); or several of them side by side. */
 import type { Activation } from '../../../shaders/activation.ts';
 import type { Storage } from '../../../shaders/common.ts';
 import { type LinearOptions, linearShader, linearTile } from '../../../shaders/linear.ts';
@@ -13,7 +13,7 @@ import {
 import { GraphError } from '../errors.ts';
 import { ceilDiv, divisible, maximum, mul, sameDim } from '../extent.ts';
 import type { Node } from '../graph.ts';
-import { type Dispatch, type Lowering, type Op, type Operand, call, checkShape } from '../op.ts';
+import { type Dispatch, type Lowering, type Op, type Operand, type WeightOperand, call, checkShape } from '../op.ts';
 import { type Tensor, isAligned, isContiguous, placement, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
@@ -49,24 +49,23 @@ function lowerPlain(
   label: 'linear' | 'linear_matvec',
 ): Dispatch[] {
   const { x, residual } = inputs;
-  const weight = context.weight(inputs.weight, { split: true });
-  const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
+  const parts = partsOf(inputs, context, 'rows');
+  const bias = biasOf(inputs, context);
   const columns = width(output);
-  const options: LinearOptions = {
-    weight: weight.dtype as Storage,
+  const options: Omit<LinearOptions, 'weight'> = {
     bias: !!bias,
     residual: !!residual,
     activation: attrs.activation,
     vectorK: isAligned(x, 4),
-    vectorN: columns % 4 === 0,
+    vectorN: parts.every(({ start, rows: own }) => start % 4 === 0 && own % 4 === 0),
   };
   const single = label === 'linear_matvec';
   const { offset, stride } = placement(x);
-  return weight.parts.map((part, i) => ({
+  return parts.map(({ weight, part, start, rows: own }) => ({
     label,
-    shader: single ? linearMatvecShader(options) : linearShader(options),
+    shader: (single ? linearMatvecShader : linearShader)({ ...options, weight: weight.dtype as Storage }),
     bind: {
-      weight: { weight, part: i },
+      weight: { weight, part },
       x: { tensor: x },
       ...(bias && { bias: { weight: bias, part: 0 } }),
       ...(residual && { residual: { tensor: residual } }),
@@ -75,15 +74,13 @@ function lowerPlain(
     params: {
       rows: rows(x),
       depth: width(x),
-      columns: part.rows,
+      columns: own,
       x_offset: offset,
       x_stride: stride,
-      y_offset: part.start,
+      y_offset: start,
       y_stride: columns,
     },
-    groups: single
-      ? ceilDiv(part.rows, matvecOutputs)
-      : mul(ceilDiv(rows(x), linearTile), ceilDiv(part.rows, linearTile)),
+    groups: single ? ceilDiv(own, matvecOutputs) : mul(ceilDiv(rows(x), linearTile), ceilDiv(own, linearTile)),
   }));
 }
 
@@ -91,71 +88,119 @@ function lowerPlain(
  * Whether the weight is kept in blocks of columns: subgroups have the size that the kernel is written for, and x can be copied into an image. It
  * must not follow the rows of a pass, so that all passes of a model share one copy; a table that rows are gathered from stays as it is.
  */
-function inColumns({ inputs: { x, weight }, output }: Node<LinearAttrs>, { subgroupSize, limits }: Lowering): boolean {
+function inColumns({ inputs }: Node<LinearAttrs>, { subgroupSize, limits }: Lowering): boolean {
+  const { x } = inputs;
+  const weights = listOf(inputs, 'weight');
   const { offset, stride } = placement(x);
   const copies = width(x) % subgroupDepth === 0 && divisible(offset, 4) && divisible(stride, subgroupDepth);
   const fits = Math.max(maximum(rows(x)), width(x) / 4) <= limits.maxTextureDimension2D;
-  const table = x.graph.nodes.some((n) => n.op.name === 'gather' && Object.values(n.inputs).includes(weight));
-  return subgroupSize === subgroupLanes && copies && fits && width(output) % 4 === 0 && !table;
+  const table = x.graph.nodes.some(
+    (n) => n.op.name === 'gather' && Object.values(n.inputs).some((input) => weights.includes(input)),
+  );
+  const whole = weights.every((weight) => (weight.shape[0] as number) % 4 === 0);
+  return subgroupSize === subgroupLanes && copies && fits && whole && !table;
 }
 
 function lowerMatvecColumns({ inputs, attrs, output }: Node<LinearAttrs>, context: Lowering): Dispatch[] {
   const { x, residual } = inputs;
-  const weight = context.weight(inputs.weight, { layout: 'columns', split: true });
-  const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
-  const own: Operand = { tensor: x };
-  return weight.parts.map((part, i) => ({
+  const parts = partsOf(inputs, context, 'columns');
+  const bias = biasOf(inputs, context);
+  const input: Operand = { tensor: x };
+  return parts.map(({ weight, part, start, rows: own }) => ({
     label: 'linear_matvec',
     shader: linearMatvecColumnsShader({ weight: weight.dtype as Storage, activation: attrs.activation }),
     bind: {
-      weight: { weight, part: i },
-      x: own,
-      bias: bias ? { weight: bias, part: 0 } : own,
-      residual: residual ? { tensor: residual } : own,
+      weight: { weight, part },
+      x: input,
+      bias: bias ? { weight: bias, part: 0 } : input,
+      residual: residual ? { tensor: residual } : input,
       y: { tensor: output },
     },
     params: {
       depth: width(x),
-      columns: part.rows,
+      columns: own,
       x_offset: placement(x).offset,
-      y_offset: part.start,
+      y_offset: start,
       has_bias: bias ? 1 : 0,
       has_residual: residual ? 1 : 0,
     },
-    groups: ceilDiv(part.rows, subgroupColumns),
+    groups: ceilDiv(own, subgroupColumns),
   }));
 }
 
 function lowerSubgroup({ inputs, attrs, output }: Node<LinearAttrs>, context: Lowering): Dispatch[] {
   const { x, residual } = inputs;
-  const weight = context.weight(inputs.weight, { layout: 'columns', split: true });
-  const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
+  const parts = partsOf(inputs, context, 'columns');
+  const bias = biasOf(inputs, context);
   const columns = width(output);
   const tile = maximum(rows(x)) > 256 ? 16 : 8;
-  return weight.parts.map((part, i) => {
-    const own: Operand = { weight, part: i };
+  return parts.map(({ weight, part, start, rows: own }) => {
+    const weights: Operand = { weight, part };
     return {
       label: 'linear_subgroup',
       shader: linearSubgroupShader({ weight: weight.dtype as Storage, activation: attrs.activation, rows: tile }),
       bind: {
-        weight: own,
+        weight: weights,
         x: { image: x },
-        bias: bias ? { weight: bias, part: 0 } : own,
-        residual: residual ? { tensor: residual } : own,
+        bias: bias ? { weight: bias, part: 0 } : weights,
+        residual: residual ? { tensor: residual } : weights,
         y: { tensor: output },
       },
       params: {
         rows: rows(x),
         depth: width(x),
-        columns: part.rows,
-        y_offset: part.start,
+        columns: own,
+        y_offset: start,
         y_stride: columns,
         has_bias: bias ? 1 : 0,
         has_residual: residual ? 1 : 0,
       },
-      groups: mul(ceilDiv(rows(x), tile), ceilDiv(part.rows, subgroupColumns)),
+      groups: mul(ceilDiv(rows(x), tile), ceilDiv(own, subgroupColumns)),
     };
   });
+}
+
+/** The inputs called `name`, `name.1`, `name.2`, … */
+function listOf(inputs: Readonly<Record<string, Tensor>>, name: string): Tensor[] {
+  return Object.keys(inputs)
+    .filter((key) => key === name || key.startsWith(`${name}.`))
+    .map((key) => inputs[key]);
+}
+
+/** What one dispatch reads of the weights: rows of them from `start` on. */
+interface WeightPart {
+  readonly weight: WeightOperand;
+  readonly part: number;
+  readonly start: number;
+  readonly rows: number;
+}
+
+/** Weights side by side are joined where they fit a binding and leave no gaps; otherwise each is read by itself. */
+function partsOf(
+  inputs: Readonly<Record<string, Tensor>>,
+  context: Lowering,
+  layout: 'rows' | 'columns',
+): WeightPart[] {
+  const weights = listOf(inputs, 'weight');
+  const heights = weights.map(({ shape }) => shape[0] as number);
+  const bytes = 4 * width(inputs.x) * heights.reduce((a, b) => a + b, 0);
+  const joins =
+    heights.slice(0, -1).every((height) => height % subgroupColumns === 0) &&
+    bytes <= context.limits.maxStorageBufferBindingSize;
+  const operands = joins
+    ? [context.weight(weights, { layout, split: true })]
+    : weights.map((weight) => context.weight(weight, { layout, split: true }));
+  let before = 0;
+  return operands.flatMap((weight) => {
+    const start = before;
+    before += weight.shape[0];
+    return weight.parts.map((part, i) => ({ weight, part: i, start: start + part.start, rows: part.rows }));
+  });
+}
+
+function biasOf(inputs: Readonly<Record<string, Tensor>>, context: Lowering): WeightOperand | undefined {
+  const biases = listOf(inputs, 'bias');
+  return biases.length > 0 ? context.weight(biases, { dtype: 'f32' }) : undefined;
 }
 
 function sameRows(residual: Tensor, node: Node<LinearAttrs>): boolean {
@@ -164,14 +209,24 @@ function sameRows(residual: Tensor, node: Node<LinearAttrs>): boolean {
   );
 }
 
-/** x·Wᵀ + bias. x (…, K), weight (N, K), bias (N) → (…, N). Errors: GraphError when shapes do not fit. */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  checkFloats('linear', { x, weight, bias });
-  if (weight.shape.length !== 2 || weight.shape[1] !== width(x))
+/**
+ * x·Wᵀ + bias. x (…, K), weight (N, K), bias (N) → (…, N); of several weights the results side by side. Errors: GraphError when shapes do not fit.
+ */
+export function linear(x: Tensor, weight: Tensor | readonly Tensor[], bias: Tensor | readonly Tensor[] = []): Tensor {
+  const weights = [weight].flat();
+  const biases = [bias].flat();
+  const numbered = (name: string, list: readonly Tensor[]) =>
+    Object.fromEntries(list.map((tensor, i) => [i === 0 ? name : `${name}.${i}`, tensor]));
+  const inputs = { ...numbered('weight', weights), ...numbered('bias', biases) };
+  checkFloats('linear', { x, ...inputs });
+  for (const { shape, name } of weights)
+    if (shape.length !== 2 || shape[1] !== width(x))
+      throw new GraphError(`[linear] weight must be [N, ${width(x)}] but got [${shape.join(', ')}] (${name})`);
+  if (weights.length === 0 || (biases.length > 0 && biases.length !== weights.length))
     throw new GraphError(
-      `[linear] weight must be [N, ${width(x)}] but got [${weight.shape.join(', ')}] (${weight.name})`,
+      `[linear] there must be a bias for each weight or none but there are ${biases.length} for ${weights.length}`,
     );
-  const columns = weight.shape[0] as number;
-  if (bias) checkShape('linear', `bias ${bias.name}`, bias, [columns]);
-  return call(linearOp, { x, weight, bias }, { activation: 'none' }, { shape: [...x.shape.slice(0, -1), columns] });
+  biases.forEach((b, i) => checkShape('linear', `bias ${b.name}`, b, [weights[i].shape[0]]));
+  const columns = weights.reduce((sum, { shape }) => sum + (shape[0] as number), 0);
+  return call(linearOp, { x, ...inputs }, { activation: 'none' }, { shape: [...x.shape.slice(0, -1), columns] });
 }
