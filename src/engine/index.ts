@@ -35,6 +35,7 @@ export { rmsNorm } from './ops/rms_norm.ts';
 export { gather } from './ops/gather.ts';
 export { scatter } from './ops/scatter.ts';
 export { type DiffusionUpdateOptions, diffusionUpdate } from './ops/diffusion_update.ts';
+export { type SamplerOptions, type SamplerWeights, diffusionSampler, samplerFits } from './ops/diffusion_sampler.ts';
 export { type Conv2dCall, type Padding, conv2d } from './ops/conv2d.ts';
 export { upsample } from './ops/upsample.ts';
 export { type GroupNormOptions, groupNorm } from './ops/group_norm.ts';
