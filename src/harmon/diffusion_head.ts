@@ -7,6 +7,7 @@ import {
   type Tensor,
   type Weights,
   columns,
+  diffusionSampler,
   diffusionUpdate,
   gatedAdd,
   layerNorm,
@@ -54,34 +55,40 @@ export function conditionEmbedding(condition: Tensor, w: Weights, config: Harmon
   return dense(condition, w.at('cond_embed'), config.diffusion.width);
 }
 
-/** Shift, scale and gate of each block for every timestep and row, then shift and scale of the last layer: (S, R, 3W) … (S, R, 2W). */
-export function modulations(time: Tensor, condition: Tensor, w: Weights, config: HarmonConfig): Tensor[] {
+/** Columns of the modulations: shift, scale and gate of each block, then shift and scale of the last layer. */
+export function modulationWidth({ diffusion: { width: W, blocks } }: HarmonConfig): number {
+  return (3 * blocks + 2) * W;
+}
+
+/** The modulations of every timestep and row: (S, R, modulationWidth). */
+export function modulations(time: Tensor, condition: Tensor, w: Weights, config: HarmonConfig): Tensor {
   const { width: W, blocks } = config.diffusion;
   const s = silu(outerAdd(time, condition)); // (S, R, W)
-  const made = Array.from({ length: blocks }, (_, j) => dense(s, w.at('res_blocks', j, 'adaLN_modulation.1'), 3 * W));
-  return [...made, dense(s, w.at('final_layer.adaLN_modulation.1'), 2 * W)];
+  const layers = [
+    ...Array.from({ length: blocks }, (_, j) => ({ at: w.at('res_blocks', j, 'adaLN_modulation.1'), parts: 3 })),
+    { at: w.at('final_layer.adaLN_modulation.1'), parts: 2 },
+  ];
+  return linear(
+    s,
+    layers.map(({ at, parts }) => at.get('weight', [parts * W, W])),
+    layers.map(({ at, parts }) => at.get('bias', [parts * W])),
+  );
 }
 
 /** The head at one timestep: noisy tokens x (R, tokenDim) → noise and variance values (R, 2·tokenDim). `step` picks the modulations' rows. */
-export function diffusionHead(
-  x: Tensor,
-  modulation: readonly Tensor[],
-  step: Dim,
-  w: Weights,
-  config: HarmonConfig,
-): Tensor {
+export function diffusionHead(x: Tensor, modulation: Tensor, step: Dim, w: Weights, config: HarmonConfig): Tensor {
   const { width: W, blocks } = config.diffusion;
   const R = rows(x);
-  const part = (table: Tensor, i: number) => columns(rowRange(table, mulDims(step, R), R), i * W, W);
+  const part = (i: number) => columns(rowRange(modulation, mulDims(step, R), R), i * W, W);
   let h = dense(x, w.at('input_proj'), W); // (R, W)
   for (let j = 0; j < blocks; j++) {
     const b = w.at('res_blocks', j);
-    const [shift, scale, gate] = [0, 1, 2].map((i) => part(modulation[j], i));
+    const [shift, scale, gate] = [0, 1, 2].map((i) => part(3 * j + i));
     const norm = { weight: b.get('in_ln.weight', [W]), bias: b.get('in_ln.bias', [W]) };
     const u = layerNorm(h, { ...norm, shift, scale, eps: EPS });
     h = named(gatedAdd(h, gate, dense(silu(dense(u, b.at('mlp.0'), W)), b.at('mlp.2'), W)), b.path);
   }
-  const [shift, scale] = [0, 1].map((i) => part(modulation[blocks], i));
+  const [shift, scale] = [0, 1].map((i) => part(3 * blocks + i));
   return dense(layerNorm(h, { shift, scale, eps: EPS }), w.at('final_layer.linear'), 2 * width(x));
 }
 
@@ -90,7 +97,7 @@ export interface SamplerStep {
   readonly x: Tensor;
   readonly noise: Tensor;
   readonly coefficients: Tensor;
-  readonly modulation: readonly Tensor[];
+  readonly modulation: Tensor;
   /** Row of noise and coefficients; row of the modulations. */
   readonly step: Dim;
   readonly local: Dim;
@@ -102,4 +109,26 @@ export interface SamplerStep {
 export function samplerStep(s: SamplerStep, w: Weights, config: HarmonConfig): Tensor {
   const out = diffusionHead(s.x, s.modulation, s.local, w, config);
   return diffusionUpdate(s.x, out, s.noise, s.coefficients, s);
+}
+
+/** `steps` reverse diffusion steps from `step` on in one dispatch. Returns x as it is afterwards. */
+export function samplerSteps(s: SamplerStep, steps: Dim, w: Weights, config: HarmonConfig): Tensor {
+  const { width: W, blocks } = config.diffusion;
+  const all = mulDims(s.branches, s.rows);
+  const C = width(s.x);
+  const pair = (at: Weights, outputs: number, inputs: number) => ({
+    weight: at.get('weight', [outputs, inputs]),
+    bias: at.get('bias', [outputs]),
+  });
+  const norm = (at: Weights) => ({ weight: at.get('weight', [W]), bias: at.get('bias', [W]) });
+  const weights = {
+    input: pair(w.at('input_proj'), W, C),
+    blocks: Array.from({ length: blocks }, (_, j) => {
+      const b = w.at('res_blocks', j);
+      return { norm: norm(b.at('in_ln')), up: pair(b.at('mlp.0'), W, W), down: pair(b.at('mlp.2'), W, W) };
+    }),
+    output: pair(w.at('final_layer.linear'), 2 * C, W),
+  };
+  const modulation = rowRange(s.modulation, mulDims(s.local, all), mulDims(steps, all));
+  return diffusionSampler(s.x, s.noise, s.coefficients, modulation, weights, { ...s, steps, eps: EPS });
 }

@@ -21,7 +21,15 @@ import {
 } from '../engine/index.ts';
 import { add } from '../engine/index.ts';
 import type { HarmonConfig } from './config.ts';
-import { SINUSOID, conditionEmbedding, modulations, samplerStep, timeEmbedding } from './diffusion_head.ts';
+import {
+  SINUSOID,
+  conditionEmbedding,
+  modulationWidth,
+  modulations,
+  samplerStep,
+  samplerSteps,
+  timeEmbedding,
+} from './diffusion_head.ts';
 import { marCondition, marDecoder, marEncoder, projectIn, projectOut } from './mar.ts';
 import { decoderLayers, finalNorm, kvCache } from './qwen2.ts';
 import { vaeDecoder, vaeEncoder } from './vae.ts';
@@ -47,6 +55,8 @@ export interface GenerateShape {
   readonly chunk: number;
   /** Grid of a picture that is edited, to be encoded. */
   readonly encoder?: Grid;
+  /** Timesteps that one dispatch of the sampler takes; without, its ops run one after the other. */
+  readonly steps?: number;
 }
 
 function embedding(graph: Graph, config: HarmonConfig): Tensor {
@@ -150,34 +160,29 @@ export function modulationGraph(config: HarmonConfig, shape: GenerateShape): Gra
   const time = graph.input('time', [shape.timesteps, W]);
   const condition = graph.input('condition', [rows, W]);
   const chunk = rowRange(time, extent('start', shape.timesteps), extent('count', shape.chunk));
-  modulations(chunk, condition, weightsOf(graph, HEAD), config).forEach((x, j) => graph.output(`modulation.${j}`, x));
+  graph.output('modulation', modulations(chunk, condition, weightsOf(graph, HEAD), config));
   return graph;
 }
 
-/** One timestep of the sampler: `step` counts the steps of the run, `local` those of the chunk. */
+/** One timestep of the sampler, or up to `shape.steps` of them: `step` counts the steps of the run, `local` those of the chunk. */
 export function stepGraph(config: HarmonConfig, shape: GenerateShape): Graph {
   const graph = new Graph('step');
   const { branches, timesteps } = shape;
-  const { width: W, blocks } = config.diffusion;
   const rows = headRows(shape);
   const all = mulDims(branches, rows);
-  const modulation = Array.from({ length: blocks + 1 }, (_, j) =>
-    graph.input(`modulation.${j}`, [shape.chunk, all, (j < blocks ? 3 : 2) * W]),
-  );
-  samplerStep(
-    {
-      x: graph.state('x', [all, config.mar.tokenDim]),
-      noise: graph.input('noise', [timesteps, rows, config.mar.tokenDim]),
-      coefficients: graph.input('coefficients', [timesteps, 8]),
-      modulation,
-      step: extent('step', timesteps - 1),
-      local: extent('local', shape.chunk - 1),
-      branches,
-      rows,
-    },
-    weightsOf(graph, HEAD),
-    config,
-  );
+  const w = weightsOf(graph, HEAD);
+  const step = {
+    x: graph.state('x', [all, config.mar.tokenDim]),
+    noise: graph.input('noise', [timesteps, rows, config.mar.tokenDim]),
+    coefficients: graph.input('coefficients', [timesteps, 8]),
+    modulation: graph.input('modulation', [shape.chunk, all, modulationWidth(config)]),
+    step: extent('step', timesteps - 1),
+    local: extent('local', shape.chunk - 1),
+    branches,
+    rows,
+  };
+  if (shape.steps === undefined) samplerStep(step, w, config);
+  else samplerSteps(step, extent('steps', shape.steps), w, config);
   return graph;
 }
 

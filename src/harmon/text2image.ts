@@ -3,7 +3,7 @@
  * MAR decoder, and the diffusion sampler for the tokens whose turn it is. Order and noise come from the host, so no iteration waits for
  * the GPU. In an edit, tokens outside the orders are given: visible from the first iteration on, and never written.
  */
-import { ArgumentError, type Plan, type SessionSet, type Stream } from '../engine/index.ts';
+import { ArgumentError, type Plan, type SessionSet, type Stream, samplerFits } from '../engine/index.ts';
 import { sinusoids } from './diffusion_head.ts';
 import {
   type GenerateShape,
@@ -27,8 +27,11 @@ type Pass = 'text' | 'iteration' | 'time' | 'modulations' | 'step' | 'place' | '
 /** Modulations of all rows for one chunk of timesteps may take this much memory. */
 const CHUNK_BYTES = 64 * 1024 * 1024;
 
-/** Sizes that the caller chooses; the chunk follows from them. */
-export type Text2ImageShape = Omit<GenerateShape, 'chunk'>;
+/** Timesteps that one dispatch takes where the sampler is one kernel: few enough that a run can be cancelled in between. */
+const STEPS = 10;
+
+/** Sizes that the caller chooses; how timesteps are grouped follows from them. */
+export type Text2ImageShape = Omit<GenerateShape, 'chunk' | 'steps'>;
 
 /** What one run makes, beyond its shape. */
 export interface Text2ImageJob {
@@ -63,7 +66,8 @@ export class Text2Image {
     options: { signal?: AbortSignal; onProgress?: OnProgress; keep?: readonly string[] } = {},
   ): Promise<Text2Image> {
     const { config } = runtime;
-    const full = { ...shape, chunk: chunkOf(runtime, shape) };
+    const chunk = chunkOf(runtime, shape);
+    const full = { ...shape, chunk, steps: isOneKernel(runtime) ? Math.min(STEPS, chunk) : undefined };
     const plans = {
       text: compileFor(runtime, textGraph(config, full)),
       iteration: compileFor(runtime, iterationGraph(config, full), options.keep),
@@ -140,7 +144,7 @@ export class Text2Image {
   }
 
   private async iterate(stream: Stream, job: Text2ImageJob, k: number, iteration: Iteration): Promise<void> {
-    const { branches, timesteps, chunk, pictures } = this.shape;
+    const { branches, timesteps, chunk, steps = 1, pictures } = this.shape;
     const inputs = iterationInputs(this.shape, this.runtime.config.mar.bufferTokens, job.orders, iteration);
     for (const [name, data] of Object.entries(inputs)) stream.write(this.set.buffer(name), data);
     const rows = pictures * iteration.predicted;
@@ -157,8 +161,10 @@ export class Text2Image {
     for (let from = 0; from < timesteps; from += chunk) {
       const count = Math.min(chunk, timesteps - from);
       await this.set.get('modulations').encode(stream, { start: from, count, chosen: rows });
-      for (let local = 0; local < count; local++)
-        await this.set.get('step').encode(stream, { step: from + local, local, chosen: rows });
+      for (let local = 0; local < count; local += steps)
+        await this.set
+          .get('step')
+          .encode(stream, { step: from + local, local, steps: Math.min(steps, count - local), chosen: rows });
     }
     await this.set.get('place').encode(stream, { chosen: rows });
   }
@@ -232,6 +238,10 @@ function chunkOf({ config }: Runtime, shape: Text2ImageShape): number {
   const bytes = rows * width * (3 * blocks + 4) * 4;
   return Math.max(1, Math.min(shape.timesteps, Math.floor(CHUNK_BYTES / bytes)));
 }
+
+/** Whether the sampler is one kernel on this device. */
+const isOneKernel = ({ config: { diffusion, mar }, device }: Runtime): boolean =>
+  samplerFits(device.planLimits, { W: diffusion.width, C: mar.tokenDim });
 
 /** The index lists of one iteration; formulas in the graph's inputs. */
 export function iterationInputs(
