@@ -11,6 +11,7 @@ export function appendShader(o: { readonly vector: boolean }): string {
 struct Params {
   rows: u32,       // B·T
   length: u32,     // T
+  past_offset: u32,
   width: u32,
   x_offset: u32,   // elements
   x_stride: u32,
@@ -26,7 +27,7 @@ ${entry(appendLanes)} {
   let row = index / width;
   if (row >= params.rows) { return; }
   let batch = row / params.length;
-  let position = past[batch] + row % params.length;
+  let position = past[params.past_offset + batch] + row % params.length;
   if (position >= params.cached) { return; }
   y[(batch * params.cached + position) * width + index % width] = x[(params.x_offset + row * params.x_stride) / ${per}u + index % width];
 }

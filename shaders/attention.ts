@@ -47,7 +47,8 @@ struct Params {
   kv_heads: u32,
   sharing: u32,    // query heads of a kv head
   units: u32,      // D/4, or D: a loop that compilers cannot count is not unrolled, which keeps compiling short
-  has_past: u32,   // 1: rows start at past[b], 0: at 0, and something else is bound
+  past_offset: u32,
+  has_past: u32,   // 1: rows start at past[past_offset + b], 0: at 0, and something else is bound
   causal: u32,     // 1: row t sees keys up to its own, 0: all rows see the same keys
   q_offset: u32,   // elements
   q_stride: u32,
@@ -80,7 +81,7 @@ ${entry(64)} {
   let head = (index / tiles) % params.kv_heads;
   let batch = index / (tiles * params.kv_heads);
   #endif
-  let before = select(0u, past[batch], params.has_past == 1u);
+  let before = select(0u, past[params.past_offset + batch], params.has_past == 1u);
   let column = lane % 8u;
   let row_lane = lane / 8u;
   let first = row_lane * 8u;

@@ -32,7 +32,8 @@ struct Params {
   channels: u32,    // Cin
   kernel: u32,      // side of the filter
   stride: u32,
-  pad: u32,         // zeros above and to the left
+  top: i32,         // row of x that the filter sees first, and column: −1 where zeros stand above and to the left
+  left: i32,
   x_height: u32,    // as the filter sees it
   x_width: u32,
   shift: u32,       // 1 where the filter sees every pixel of x twice in both directions
@@ -54,8 +55,8 @@ ${entry(64)} {
   if (first >= params.positions || column >= params.columns) { return; }
   // row and column of the top left pixel under the filter; left or above of x they wrap to numbers beyond it
   let p = min(first + vec4u(0, 1, 2, 3), vec4u(params.positions - 1u));
-  let top = (p / params.width) * params.stride - params.pad;
-  let left = (p % params.width) * params.stride - params.pad;
+  let top = (p / params.width) * params.stride + u32(params.top);
+  let left = (p % params.width) * params.stride + u32(params.left);
   let channels = params.channels / ${per}u;
   let taps = params.kernel * params.kernel;
   ${unroll(4, (i) => `var sum${i} = vec4f();`)}

@@ -33,7 +33,8 @@ struct Params {
   columns: u32,     // Cout
   channels: u32,    // Cin
   kernel: u32,      // side of the filter
-  pad: u32,         // zeros above and to the left
+  top: i32,         // row of x that the filter sees first, and column: −1 where zeros stand above and to the left
+  left: i32,
   x_height: u32,    // as the filter sees it
   x_width: u32,
   shift: u32,       // 1 where the filter sees every pixel of x twice in both directions
@@ -70,8 +71,8 @@ fn main(
   let units = params.channels / 4u;
   ${pixels((r, c) => `var ${sum(r, c)} = vec4f();`, width)}
   for (var dy = 0u; dy < params.kernel; dy++) {
-    let row = top + dy - params.pad;
-    let column = left - params.pad;
+    let row = top + dy + u32(params.top);
+    let column = left + u32(params.left);
     for (var unit = 0u; unit < units; unit += 8u) {
       ${pixels((r, c) => `var x${r}_${c} = pixel(row + ${r}u, column + ${c}u, unit + lane);`, width + 2)}
       for (var dx = 0u; dx < params.kernel; dx++) {

@@ -18,6 +18,7 @@ export function gatherShader(o: GatherOptions): string {
 struct Params {
   rows: u32,
   width: u32,
+  index_offset: u32,
   first: u32,           // index of the source's first row
   available: u32,       // rows of the source
   source_offset: u32,
@@ -32,7 +33,7 @@ ${entry(gatherLanes)} {
   let width = params.width / ${per}u;
   let row = at / width;
   if (row >= params.rows) { return; }
-  let source_row = index[row] - params.first;   // wraps below first
+  let source_row = index[params.index_offset + row] - params.first;   // wraps below first
   if (source_row >= params.available) { return; }
   y[at] = source_at${o.vector ? 4 : ''}((params.source_offset + source_row * params.source_stride) / ${per}u + at % width);
 }

@@ -47,6 +47,7 @@ export function ropeShader(o: RopeOptions): string {
 struct Params {
   rows: u32,       // B·T
   length: u32,     // T
+  past_offset: u32,
   heads: u32,
   x_offset: u32,   // elements
   x_stride: u32,
@@ -79,7 +80,7 @@ ${entry(ropeLanes)} {
   let row = index / (${half}u * params.heads);
   if (row >= params.rows) { return; }
   let batch = row / params.length;
-  let position = past[batch] + row % params.length;
+  let position = past[params.past_offset + batch] + row % params.length;
   #if ${o.cache}
   if (position >= params.cached) { return; }
   let to = batch * params.cached + position;

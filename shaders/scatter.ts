@@ -11,6 +11,8 @@ export function scatterShader(o: { readonly vector: boolean }): string {
 struct Params {
   rows: u32,
   width: u32,
+  index_offset: u32,
+  first: u32,       // index of the target's first row
   available: u32,   // rows of the target
   x_offset: u32,
   x_stride: u32,
@@ -24,7 +26,7 @@ ${entry(scatterLanes)} {
   let width = params.width / ${per}u;
   let row = at / width;
   if (row >= params.rows) { return; }
-  let to = index[row];
+  let to = index[params.index_offset + row] - params.first;   // wraps below first
   if (to >= params.available) { return; }
   y[to * width + at % width] = x[(params.x_offset + row * params.x_stride) / ${per}u + at % width];
 }

@@ -3,7 +3,8 @@
  * memory, loss) reaches the caller as a GpuError that names what was being done.
  */
 import { GpuError, type GpuErrorKind, OvertoneError } from './errors.ts';
-import type { Lowering } from './op.ts';
+import type { Limits } from './op.ts';
+import type { PlanLimits } from './plan.ts';
 import { shaderInterface } from './shader.ts';
 import { type Pace, Stream } from './stream.ts';
 import { UniformPage } from './uniforms.ts';
@@ -270,9 +271,15 @@ export class Device {
   }
 
   /** What plans must know of this device. */
-  get planLimits(): Lowering['limits'] & Pick<Lowering, 'subgroupSize'> {
-    const { maxStorageBufferBindingSize, maxTextureDimension2D, maxComputeWorkgroupStorageSize } = this.limits;
-    const limits = { maxStorageBufferBindingSize, maxTextureDimension2D, maxComputeWorkgroupStorageSize };
+  get planLimits(): Limits & PlanLimits {
+    const { maxStorageBufferBindingSize, maxBufferSize, maxTextureDimension2D, maxComputeWorkgroupStorageSize } =
+      this.limits;
+    const limits = {
+      maxStorageBufferBindingSize,
+      maxBufferSize,
+      maxTextureDimension2D,
+      maxComputeWorkgroupStorageSize,
+    };
     return { ...limits, subgroupSize: this.subgroupSize };
   }
 

@@ -1,6 +1,6 @@
 /**
  * Sizes that may change from run to run. A dimension is a number or a polynomial over named extents; a plan allocates for its maximum,
- * a run evaluates it. Only sums, products and rounded-up quotients exist, so every dimension grows with its extents.
+ * a run evaluates it. Only sums, products, rounded-up quotients and stretches exist, so every dimension grows with its extents.
  */
 import { GraphError } from './errors.ts';
 
@@ -112,6 +112,19 @@ export function ceilDiv(dim: Dim, by: number): Dim {
     text: `⌈${dim.text}/${by}⌉`,
     max: Math.ceil(dim.max / by),
     evaluate: (at) => Math.ceil(evaluate(dim, at) / by),
+  };
+  return new Size([{ factor: 1, atoms: [atom] }]);
+}
+
+/** How much of `dim` lies in [start, start + count): min(max(dim − start, 0), count). */
+export function stretch(dim: Dim, start: number, count: number): Dim {
+  const within = (n: number) => Math.min(Math.max(n - start, 0), count);
+  if (typeof dim === 'number') return within(dim);
+  if (start === 0 && dim.max <= count) return dim;
+  const atom: Atom = {
+    text: `(${dim.text})[${start}:+${count}]`,
+    max: within(dim.max),
+    evaluate: (at) => within(evaluate(dim, at)),
   };
   return new Size([{ factor: 1, atoms: [atom] }]);
 }

@@ -4,8 +4,8 @@
  */
 import { flatWidth } from '../../shaders/common.ts';
 import { divisible } from './extent.ts';
-import type { Dispatch, ImageOperand, Lowering, Operand } from './op.ts';
-import { type Tensor, isContiguous, maxElements, placement, root, width } from './tensor.ts';
+import type { Dispatch, ImageOperand, Limits, Operand } from './op.ts';
+import { type Tensor, isContiguous, maxElements, placement, root, rows, width, windowStart } from './tensor.ts';
 
 /** A tensor into an image: its rows into lines, or all its elements one after the other where it is `flat`. */
 export interface ImageCopy {
@@ -72,7 +72,7 @@ function imageSize({ image: x, flat }: ImageOperand): PlannedImage {
 }
 
 /** Whether `x` can be copied into a flat image. */
-export function fitsFlatImage(x: Tensor, { maxTextureDimension2D }: Lowering['limits']): boolean {
+export function fitsFlatImage(x: Tensor, { maxTextureDimension2D }: Limits): boolean {
   const { width: across, height } = imageSize({ image: x, flat: true });
   const copies = isContiguous(x) && divisible(width(x), 4);
   return copies && Math.max(across, height) <= maxTextureDimension2D;
@@ -81,5 +81,7 @@ export function fitsFlatImage(x: Tensor, { maxTextureDimension2D }: Lowering['li
 /** What tells one content from another; a state may change under its name, so it has none. */
 function contentOf({ image: tensor, flat = false }: ImageOperand): string | undefined {
   const { offset, stride } = placement(tensor);
-  return root(tensor).role === 'state' ? undefined : [root(tensor).id, offset, stride, flat].join();
+  return root(tensor).role === 'state'
+    ? undefined
+    : [root(tensor).id, windowStart(tensor), offset, stride, rows(tensor), flat].join();
 }

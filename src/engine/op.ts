@@ -20,6 +20,8 @@ export type Fused = Omit<Node, 'output'>;
 export interface Op<Attrs = unknown> {
   /** The one name of this op: file, kernel label, profiler and benchmark row. */
   readonly name: string;
+  /** Nodes that do the work of `node` on stretches of tensors that are larger than a binding may be; `node` alone where none is. */
+  split?(node: Node<Attrs>, limits: Limits): Node<Attrs>[];
   /** Dispatches that compute `node`. */
   lower(node: Node<Attrs>, context: Lowering): Dispatch[];
   /** FLOPs of the call. */
@@ -96,7 +98,7 @@ export interface ImageOperand {
   readonly flat?: boolean;
 }
 
-/** What a binding is given: a tensor's buffer, a tensor as an image, or a part of a weight, which may be an image too. */
+/** What a binding is given: a tensor's buffer or its window of it, a tensor as an image, or a part of a weight, which may be an image too. */
 export type Operand =
   { readonly tensor: Tensor } | ImageOperand | { readonly weight: WeightOperand; readonly part: number };
 
@@ -111,15 +113,18 @@ export interface Dispatch {
   readonly groups: Dim;
 }
 
-/** What an op may ask of the compiler while it lowers itself. */
-export interface Lowering {
-  readonly limits: {
-    readonly maxStorageBufferBindingSize: number;
-    readonly maxTextureDimension2D: number;
-    readonly maxComputeWorkgroupStorageSize: number;
-  };
+/** What ops must know of the device. */
+export interface Limits {
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxTextureDimension2D: number;
+  readonly maxComputeWorkgroupStorageSize: number;
   /** Lanes of a subgroup where the device has subgroups of one fixed size. */
   readonly subgroupSize: number | undefined;
+}
+
+/** What an op may ask of the compiler while it lowers itself. */
+export interface Lowering {
+  readonly limits: Limits;
   /** The stored form of a weight, or of several that are joined. */
   weight(tensors: Tensor | readonly Tensor[], form?: WeightForm): WeightOperand;
   /** Memory for the dispatches of this node only. */

@@ -21,17 +21,23 @@ import {
   storedBytes,
 } from './op.ts';
 import { type ShaderInterface, checkInterface, shaderInterface } from './shader.ts';
-import { type Tensor, maxElements, root } from './tensor.ts';
+import { type Tensor, boundBytes, maxElements, root, windowStart } from './tensor.ts';
 
-export interface PlanOptions {
+/** What a plan must know of the device. */
+export interface PlanLimits {
   /** Largest storage binding of the device, bytes; WebGPU's default is 128 MiB. */
   readonly maxStorageBufferBindingSize?: number;
+  /** Largest buffer of the device, bytes; WebGPU's default is 256 MiB. */
+  readonly maxBufferSize?: number;
   /** Largest side of a texture; WebGPU's default is 8192. */
   readonly maxTextureDimension2D?: number;
   /** Most memory of a workgroup, bytes; WebGPU's default is 16384. */
   readonly maxComputeWorkgroupStorageSize?: number;
   /** Lanes of a subgroup where the device has subgroups of one fixed size; kernels that use none without. */
   readonly subgroupSize?: number;
+}
+
+export interface PlanOptions extends PlanLimits {
   /** Stored dtype of a weight of the checkpoint; f32 without. */
   readonly weightDtype?: (name: string) => Dtype;
   /** Names of intermediates to keep: they are computed as written and can be read after a run. */
@@ -70,6 +76,7 @@ export interface Plan {
 }
 
 const DEFAULT_BINDING = 128 * 1024 * 1024;
+const DEFAULT_BUFFER = 256 * 1024 * 1024;
 
 /** Compiles `graph`. Errors: GraphError for a kernel that does not fit its op, OvertoneError `memory` for a tensor beyond the limits. */
 export function compile(graph: Graph, options: PlanOptions = {}): Plan {
@@ -82,8 +89,8 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
       maxStorageBufferBindingSize: limit,
       maxTextureDimension2D: options.maxTextureDimension2D ?? 8192,
       maxComputeWorkgroupStorageSize: options.maxComputeWorkgroupStorageSize ?? 16384,
+      subgroupSize: options.subgroupSize,
     },
-    subgroupSize: options.subgroupSize,
     weight(tensors, form = {}) {
       const joined = [tensors].flat();
       const dtypes = new Set(joined.map(({ name }) => form.dtype ?? options.weightDtype?.(name) ?? 'f32'));
@@ -103,7 +110,9 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
     },
   };
   const weightBytes = (x: Tensor) => maxElements(x) * bytesOf(options.weightDtype?.(x.name) ?? 'f32');
-  const lowered = nodes.flatMap((node) => lowerNode(node, lowering, weightBytes));
+  const lowered = nodes
+    .flatMap((node) => node.op.split?.(node, lowering.limits) ?? [node])
+    .flatMap((node) => lowerNode(node, lowering, weightBytes));
   const { images, uses } = placeImages(lowered);
   const dispatches = lowered.map((dispatch, i) => ({ ...dispatch, ...uses[i] }));
   return {
@@ -112,7 +121,7 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
     weights: [...weights.values()],
     outputs,
     images,
-    ...place(graph, dispatches, outputs, limit),
+    ...place(graph, dispatches, outputs, options.maxBufferSize ?? DEFAULT_BUFFER),
   };
 }
 
@@ -137,6 +146,9 @@ function lowerNode(
   return node.op.lower(node, lowering).map((dispatch, i) => {
     const shader = shaderInterface(dispatch.label, dispatch.shader);
     checkInterface(dispatch.label, shader, Object.keys(dispatch.bind), Object.keys(dispatch.params));
+    for (const operand of Object.values(dispatch.bind))
+      if ('tensor' in operand)
+        checkBinding(operand.tensor, dispatch.label, lowering.limits.maxStorageBufferBindingSize);
     const work =
       i === 0 ? { flops: node.op.flops(node), bytes: bytesMoved(node, weightBytes) } : { flops: 0, bytes: 0 };
     return { ...dispatch, ...work, interface: shader, output: node.output };
@@ -149,15 +161,16 @@ function weightOperand(tensor: Tensor, dtype: Dtype, form: WeightForm, limit: nu
   if (tensor.role !== 'weight') throw new GraphError(`[plan] ${tensor.name} must be a weight but is ${tensor.role}`);
   const shape = tensor.shape as readonly number[];
   const row = shape.slice(1).reduce((p, n) => p * n, 1) * bytesOf(dtype);
-  const rowsAPart = Math.min(shape[0], Math.floor(Math.min(splitAbove, 2 ** 40) / row));
-  if (Math.min(rowsAPart, shape[0]) * row > limit || rowsAPart < 1)
+  // parts start where packed 16-bit elements share no word, and where blocks of columns start
+  const grain = inBlocks(layout) ? COLUMN_BLOCK : 4;
+  const most = Math.floor(Math.min(splitAbove, 2 ** 40) / row);
+  const stored = inBlocks(layout) ? Math.ceil(shape[0] / grain) * grain : shape[0];
+  const step = stored <= most ? shape[0] : most - (most % grain);
+  if (Math.min(step, shape[0]) * row > limit || step < 1)
     throw new OvertoneError(
       'memory',
       `[plan] ${tensor.name} ${shapeText(shape)} takes ${shape[0] * row} bytes in ${dtype}; a binding holds ${limit}: store it in fewer bits or use a device with larger bindings`,
     );
-  // parts start where packed 16-bit elements share no word, and where blocks of columns start
-  const grain = inBlocks(layout) ? COLUMN_BLOCK : 4;
-  const step = rowsAPart < shape[0] && rowsAPart > grain ? rowsAPart - (rowsAPart % grain) : rowsAPart;
   const parts = [];
   for (let start = 0; start < shape[0]; start += step) parts.push({ start, rows: Math.min(step, shape[0] - start) });
   const key = `${tensor.name}|${layout}|${dtype}|${parts.length}${image ? '|image' : ''}`;
@@ -222,15 +235,24 @@ function* tensorsOf(dispatch: PlannedDispatch): Iterable<Tensor> {
   for (const operand of Object.values(dispatch.bind)) if ('tensor' in operand) yield root(operand.tensor);
 }
 
-/** Bytes of a tensor at its maximum, padded to whole vec4s. */
+/** Bytes of a tensor's buffer. */
 function bytes(x: Tensor, limit: number): number {
-  const size = Math.max(16, Math.ceil((maxElements(x) * bytesOf(x.dtype)) / 16) * 16);
+  const size = boundBytes(x);
   if (size > limit)
     throw new OvertoneError(
       'memory',
-      `[plan] ${x.name} ${shapeText(x.shape)} takes ${size} bytes; a binding of this device holds ${limit}: choose a smaller picture or batch`,
+      `[plan] ${x.name} ${shapeText(x.shape)} takes ${size} bytes; a buffer of this device holds ${limit}: choose a smaller picture or batch`,
     );
   return size;
+}
+
+function checkBinding(x: Tensor, label: string, limit: number): void {
+  const size = boundBytes(x);
+  if (size > limit)
+    throw new OvertoneError(
+      'memory',
+      `[plan] ${label} must be given ${size} bytes of ${x.name} ${shapeText(x.shape)} at once; a binding of this device holds ${limit}: choose a smaller picture or batch`,
+    );
 }
 
 /** The plan as text: one line a dispatch, then weights and memory. */
@@ -242,7 +264,8 @@ export function planText(plan: Plan): string {
     }
     if ('image' in operand) return `image ${images?.get(operand)}`;
     const at = plan.home.get(root(operand.tensor))!;
-    return 'block' in at ? `#${at.block}` : at.name;
+    const window = windowStart(operand.tensor);
+    return `${'block' in at ? `#${at.block}` : at.name}${window === 0 ? '' : `+${String(window)}`}`;
   };
   const lines = plan.dispatches.map((d, i) => {
     const bind = d.interface.bindings

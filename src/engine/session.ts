@@ -5,12 +5,12 @@
 import type { Device, DeviceBuffer, DeviceImage, Pipeline } from './device.ts';
 import { bytesOf } from './dtype.ts';
 import { ArgumentError, GpuError, throwIfAborted } from './errors.ts';
-import { type Dim, type Extents, evaluate } from './extent.ts';
+import { type Dim, type Extents, add as addDims, evaluate } from './extent.ts';
 import type { ImageCopy } from './images.ts';
 import type { Operand, WeightOperand } from './op.ts';
 import type { Plan, PlannedDispatch } from './plan.ts';
 import type { Stream } from './stream.ts';
-import { type Tensor, count, placement, root, rows, width } from './tensor.ts';
+import { type Tensor, boundBytes, placement, root, rows, width, windowStart } from './tensor.ts';
 import { UniformPage } from './uniforms.ts';
 import type { WeightStore } from './weights.ts';
 
@@ -75,7 +75,7 @@ interface Step {
   readonly dispatch: PlannedDispatch;
   readonly copies: readonly { readonly copy: ImageCopy; readonly from: DeviceBuffer; readonly to: DeviceImage }[];
   readonly pipeline: Pipeline;
-  readonly group: GPUBindGroup;
+  readonly group: (extents: Extents) => GPUBindGroup;
 }
 
 /** Makes the session of `plan`. Its weights must be in `options.weights` already. */
@@ -114,22 +114,27 @@ export async function createSession(device: Device, plan: Plan, options: Session
         const at = plan.home.get(root('image' in operand ? operand.image : operand.tensor))!;
         return 'block' in at ? blocks[at.block] : named.get(at.name)!;
       };
-      const resource = (operand: Operand, dispatch: PlannedDispatch): GPUBindingResource =>
-        'image' in operand
-          ? images[dispatch.images.get(operand)!].view
-          : 'weight' in operand && operand.weight.image
-            ? weightOf(plan, options.weights, operand).image!.view
-            : { buffer: buffers(operand).gpu, size: bindingSize(operand, device) };
+      const resource = (operand: Operand, dispatch: PlannedDispatch, extents: Extents): GPUBindingResource => {
+        if ('image' in operand) return images[dispatch.images.get(operand)!].view;
+        if ('tensor' in operand) return binding(operand.tensor, buffers(operand), extents);
+        return operand.weight.image
+          ? weightOf(plan, options.weights, operand).image!.view
+          : { buffer: buffers(operand).gpu };
+      };
       plan.dispatches.forEach((dispatch, i) => {
-        const entries: GPUBindGroupEntry[] = dispatch.interface.bindings.map((b) => ({
-          binding: b.index,
-          resource: resource(dispatch.bind[b.name], dispatch),
-        }));
-        if (dispatch.interface.params)
-          entries.push({
-            binding: dispatch.interface.params.index,
-            resource: { buffer: device.uniforms.buffer.gpu, size: UniformPage.slotBytes },
-          });
+        const { label, bind, interface: shader } = dispatch;
+        const makeGroup = (extents: Extents): GPUBindGroup => {
+          const entries: GPUBindGroupEntry[] = shader.bindings.map((b) => ({
+            binding: b.index,
+            resource: resource(bind[b.name], dispatch, extents),
+          }));
+          if (shader.params)
+            entries.push({
+              binding: shader.params.index,
+              resource: { buffer: device.uniforms.buffer.gpu, size: UniformPage.slotBytes },
+            });
+          return device.gpu.createBindGroup({ label, layout: pipelines[i].layout, entries });
+        };
         steps.push({
           dispatch,
           copies: dispatch.copies.map((copy) => ({
@@ -138,7 +143,7 @@ export async function createSession(device: Device, plan: Plan, options: Session
             to: images[copy.image],
           })),
           pipeline: pipelines[i],
-          group: device.gpu.createBindGroup({ label: dispatch.label, layout: pipelines[i].layout, entries }),
+          group: groupFor(windowsOf(dispatch), makeGroup),
         });
       });
     });
@@ -167,16 +172,30 @@ function weightOf(plan: Plan, store: WeightStore | undefined, { weight }: { weig
   return stored;
 }
 
-/** A shared block may be larger than one binding may be; its tensor never is. */
-function bindingSize(operand: Exclude<Operand, { image: Tensor }>, device: Device): number | undefined {
-  if ('weight' in operand) return undefined;
-  const x = root(operand.tensor);
-  const elements = count(x);
-  const bytes = Math.max(
-    16,
-    Math.ceil(((typeof elements === 'number' ? elements : elements.max) * bytesOf(x.dtype)) / 16) * 16,
-  );
-  return Math.min(bytes, device.limits.maxStorageBufferBindingSize);
+/** What a kernel is given of a tensor: its part of a shared block, from its window on. */
+function binding(x: Tensor, buffer: DeviceBuffer, extents: Extents): GPUBufferBinding {
+  const offset = evaluate(windowStart(x), extents) * bytesOf(x.dtype);
+  return { buffer: buffer.gpu, offset, size: Math.min(boundBytes(x), buffer.bytes - offset) };
+}
+
+/** Windows of a dispatch whose start depends on extents. */
+function windowsOf({ bind }: PlannedDispatch): Dim[] {
+  const starts = Object.values(bind).map((operand) => ('tensor' in operand ? windowStart(operand.tensor) : 0));
+  return starts.filter((start) => typeof start !== 'number');
+}
+
+/** The bind group of a run: made at once where it is always the same, else anew when a window has moved. */
+function groupFor(windows: readonly Dim[], make: (extents: Extents) => GPUBindGroup): Step['group'] {
+  if (windows.length === 0) {
+    const group = make({});
+    return () => group;
+  }
+  let last: { readonly key: string; readonly group: GPUBindGroup } | undefined;
+  return (extents) => {
+    const key = windows.map((w) => evaluate(w, extents)).join();
+    if (last?.key !== key) last = { key, group: make(extents) };
+    return last.group;
+  };
 }
 
 export class Session {
@@ -221,7 +240,9 @@ export class Session {
     if (groups === 0) return;
     for (const { copy, from, to } of copies) {
       const { offset, stride } = placement(copy.tensor);
-      const [first, step, height] = [offset, stride, rows(copy.tensor)].map((d) => evaluate(d, extents));
+      const [first, step, height] = [addDims(windowStart(copy.tensor), offset), stride, rows(copy.tensor)].map((d) =>
+        evaluate(d, extents),
+      );
       if (copy.flat) stream.copyToFlatImage(from, first * 4, to, (height * width(copy.tensor)) / 4);
       else stream.copyToImage(from, first * 4, step * 4, to, height);
     }
@@ -229,7 +250,7 @@ export class Session {
     const units = evaluate(dispatch.flops, extents) + 10 * evaluate(dispatch.bytes, extents);
     const pass = stream.compute(this.plan.name, dispatch.label, units);
     pass.setPipeline(pipeline.pipeline);
-    pass.setBindGroup(0, group, offsets);
+    pass.setBindGroup(0, group(extents), offsets);
     const y = Math.ceil(groups / MAX_GROUPS);
     if (y > MAX_GROUPS)
       throw new GpuError(

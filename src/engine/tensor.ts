@@ -1,14 +1,19 @@
 /** A tensor: the description of a value in a graph. It owns nothing; where its elements live is the plan's business. */
-import type { Dtype } from './dtype.ts';
-import { GraphError } from './errors.ts';
+import { type Dtype, bytesOf } from './dtype.ts';
+import { GraphError, OvertoneError } from './errors.ts';
 import { type Dim, add, divisible, isDim, maximum, mul, sameDim, shapeText } from './extent.ts';
 import type { Graph, Node } from './graph.ts';
 
+/** Where windows may begin: WebGPU's default minStorageBufferOffsetAlignment. */
+export const WINDOW_BYTES = 256;
+
 export type Role = 'weight' | 'input' | 'state' | 'intermediate';
 
-/** Where a view's elements lie in its base, read as rows: element (r, c) of the view is base[offset + r·stride + c]. */
+/** Where a view's elements lie in its base, read as rows: element (r, c) of the view is base[window + offset + r·stride + c]. */
 export interface View {
   readonly base: Tensor;
+  /** Where the part of the base begins that a kernel is given, elements; a multiple of 256 bytes. Without, at the start. */
+  readonly window?: Dim;
   readonly offset: Dim;
   readonly stride: Dim;
 }
@@ -49,12 +54,22 @@ export function root(x: Tensor): Tensor {
   return x;
 }
 
-/** Offset and row stride of `x` in its root, in elements. */
+/** Offset of a vector's first element from the start of its window. */
+export function vectorOffset(x: Tensor): Dim {
+  return x.view?.offset ?? 0;
+}
+
+/** First element of the root that a kernel is given of `x`. */
+export function windowStart(x: Tensor): Dim {
+  return x.view?.window ?? 0;
+}
+
+/** Offset (from the start of its window) and row stride of `x` in its root, in elements. */
 export function placement(x: Tensor): { offset: Dim; stride: Dim } {
   return x.view ? { offset: x.view.offset, stride: x.view.stride } : { offset: 0, stride: width(x) };
 }
 
-/** Whether rows follow each other without gaps from the start of the buffer. */
+/** Whether rows follow each other without gaps from the start of the window. */
 export function isContiguous(x: Tensor): boolean {
   return !x.view || (x.view.offset === 0 && sameDim(x.view.stride, width(x)));
 }
@@ -122,6 +137,45 @@ export function reshape(x: Tensor, shape: readonly Dim[]): Tensor {
   if (!isContiguous(x))
     throw new GraphError(`[reshape] ${x.name} must be contiguous to change its last axis; it is a strided view`);
   return viewOf(x, shape, 0, last, x.name);
+}
+
+/** The elements of a contiguous `x` as one vector. */
+export function flattened(x: Tensor): Tensor {
+  return viewOf(x, [count(x)], 0, 1, x.name);
+}
+
+/**
+ * `x` from its row `start` on, as `shape` of the same width, seen through a window of its root that begins there, or up to 255 bytes earlier. For
+ * tensors that are larger than a binding may be. A vector's rows are its elements. Errors: OvertoneError `memory` where no window can begin.
+ */
+export function windowed(x: Tensor, start: Dim, shape: readonly Dim[]): Tensor {
+  const { offset, stride } = x.shape.length > 1 ? placement(x) : { offset: vectorOffset(x), stride: 1 };
+  const grain = WINDOW_BYTES / bytesOf(x.dtype);
+  const first = add(windowStart(x), offset, mul(start, stride));
+  if (typeof first !== 'number' && !divisible(first, grain))
+    throw new OvertoneError(
+      'memory',
+      `[plan] ${x.name} ${shapeText(x.shape)} must be a multiple of ${grain} wide to be split but is ${String(stride)}: choose a smaller picture or batch`,
+    );
+  const rest = typeof first === 'number' ? first % grain : 0;
+  return x.graph.add({
+    name: x.name,
+    dtype: x.dtype,
+    shape,
+    role: root(x).role,
+    view: { base: root(x), window: typeof first === 'number' ? first - rest : first, offset: rest, stride },
+  });
+}
+
+/** Bytes that a kernel is given of `x`: from the start of its window to its end, at the extents' maxima, padded to whole vec4s; else its whole root. */
+export function boundBytes(x: Tensor): number {
+  const elements = x.view?.window === undefined ? maxElements(root(x)) : windowElements(x, x.view);
+  return Math.max(16, Math.ceil((elements * bytesOf(x.dtype)) / 16) * 16);
+}
+
+function windowElements(x: Tensor, { offset, stride }: View): number {
+  if (x.shape.length === 1) return maximum(offset) + maxElements(x);
+  return maximum(offset) + (Math.max(maximum(rows(x)), 1) - 1) * maximum(stride) + width(x);
 }
 
 /** Gives an intermediate the name it has in the reference, so that it can be kept and compared. */

@@ -54,6 +54,7 @@ export const list: CaseList = {
     appendCase([3, 0], 5, 9, 8, { extra: 3 }),
     appendCase([17, 0], 9, 31, 48, { heads: 3, extra: 8, rowsExtent: true }),
     appendCase([30, 2], 3, 32, 18, { heads: 3 }),
+    appendCase([3, 0, 20, 9, 31], 12, 33, 64, { heads: 2, rowsExtent: true }),
     appendCase([24], 600, 1200, 128, { heads: 2, timed: true }),
     appendCase([0], 1103, 1280, 256, { heads: 2, timed: true }),
     appendCase([1103], 1, 1280, 256, { timed: true }),

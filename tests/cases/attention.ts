@@ -211,6 +211,14 @@ export const list: CaseList = {
     attentionCase(9, 64, { batch: 2, cache: { length: 48, past: [39, 7] } }),
     attentionCase(9, 64, { causal: true, cache: { length: 12, past: [8] } }), // the last rows see all 12
     attentionCase(9, 64, { causal: true, batch: 2, sharing: 3, garbage: true, cache: { length: 64, past: [20, 30] } }),
+    attentionCase(21, 64, { batch: 5, rowsExtent: true }),
+    attentionCase(9, 64, {
+      batch: 5,
+      causal: true,
+      sharing: 3,
+      rowsExtent: true,
+      cache: { length: 40, past: [3, 0, 31, 20, 9] },
+    }),
     attentionCase(65, 64, { fill: whole, causal: true }),
     attentionCase(33, 64, { fill: whole, vScale: 1e6, sharing: 7, causal: true, cache: { length: 90, past: [50] } }),
     attentionCase(33, 80, { scale: 1e5 }),

@@ -42,6 +42,7 @@ export const list: CaseList = {
     gatherCase(33, [17], 31),
     gatherCase(64, [1, 40], 192),
     gatherCase(65, [3, 1, 9], 5),
+    gatherCase(900, [70, 200], 64),
     gatherCase(20, [511], 192, { weight: true, dtype: 'bf16' }),
     gatherCase(20, [51, 7], 33, { weight: true, dtype: 'bf16' }),
     gatherCase(20, [51, 7], 36, { weight: true, dtype: 'f16' }),

@@ -58,6 +58,7 @@ export const list: CaseList = {
     ropeCase([700], 5, 3, 10, { theta: 1e4 }),
     ropeCase([40, 41], 1, 3, 20, { extra: 3 }),
     ropeCase([40, 41], 31, 3, 32, { extra: 12 }),
+    ropeCase([40, 3, 0, 17, 9], 21, 2, 64, { rowsExtent: true }),
     ropeCase([100], 1, 1, 2),
     ropeCase([24], 600, 14, 64, { timed: true }),
     ropeCase([0], 1103, 12, 128, { timed: true }),

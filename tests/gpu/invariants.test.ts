@@ -31,9 +31,9 @@ const make = async (options: Partial<GenerateOptions> = {}, model = harmon): Pro
   return pictures.map((picture) => picture.data);
 };
 
-async function say(model = harmon, onToken?: () => void, signal?: AbortSignal): Promise<string> {
+async function say(model = harmon, onToken?: () => void, signal?: AbortSignal, imageSize = 32): Promise<string> {
   const ids: number[] = [];
-  const options = { imageSize: 32, maxNewTokens: 4, signal };
+  const options = { imageSize, maxNewTokens: 4, signal };
   let text = '';
   const seen = (id: number) => {
     ids.push(id);
@@ -189,4 +189,22 @@ test('calls that are started together equal calls in turn', async () => {
   expectSame(dog[0], alone, 'first of three calls');
   expect(text).toBe(words);
   expectSame((await make({ prompt: SHORT, seed: 9 }))[0], cat[0], 'second of three calls');
+});
+
+test('a device of small bindings gives the same bits: what is larger is split', async () => {
+  const large = { imageSize: [128, 64], iterations: 1, timesteps: 2 } as const;
+  const [whole] = await make(large);
+  const said = await say(harmon, undefined, undefined, 128);
+  const maxStorageBufferBindingSize = 600 * 1024; // a convolution's weights are 576 KiB, the last pictures of the VAE 1 MiB
+  const limits = vi
+    .spyOn(device, 'planLimits', 'get')
+    .mockReturnValue({ ...device.planLimits, maxStorageBufferBindingSize });
+  const small = tinyHarmon(device, tiny.file);
+  try {
+    expectSame((await make(large, small))[0], whole, '128×64');
+    expect(await say(small, undefined, undefined, 128)).toBe(said);
+  } finally {
+    small.destroy();
+    limits.mockRestore();
+  }
 });

@@ -3,6 +3,7 @@ import {
   type Device,
   type Dtype,
   Graph,
+  type Plan,
   type Session,
   type Tensor,
   type WeightSource,
@@ -22,22 +23,11 @@ import type { OpCase, Spec, Values } from './case.ts';
 export interface CaseResult {
   readonly errors: Readonly<Record<string, number>>;
   readonly worst: number;
+  readonly outputs: Readonly<Record<string, Float32Array | Uint32Array>>;
 }
 
 export async function runCase(device: Device, test: OpCase): Promise<CaseResult> {
-  const graph = new Graph(test.name);
-  const values: Record<string, Values> = {};
-  const tensors: Record<string, Tensor> = {};
-  for (const [name, spec] of Object.entries(test.tensors)) {
-    const elements = evaluate(mulDims(...spec.shape), test.extents ?? {});
-    values[name] = makeValues(name, spec, new Float64Array(elements));
-    tensors[name] = declare(graph, name, spec);
-  }
-  const outputs = test.build(tensors, graph);
-  for (const [name, x] of Object.entries(outputs)) graph.output(name, x);
-  const dtypeOf = (name: string): Dtype => test.tensors[name].dtype ?? 'f32';
-  const { maxBinding: maxStorageBufferBindingSize = device.limits.maxStorageBufferBindingSize } = test;
-  const plan = compile(graph, { ...device.planLimits, weightDtype: dtypeOf, maxStorageBufferBindingSize });
+  const { graph, plan, values } = planCase(device, test);
   const weights = new WeightStore(device);
   let session: Session | undefined;
   try {
@@ -58,15 +48,33 @@ export async function runCase(device: Device, test: OpCase): Promise<CaseResult>
     await stream.finish();
     const expected = test.reference(values);
     const errors: Record<string, number> = {};
-    for (const name of Object.keys(outputs)) {
-      const got = outputs[name].dtype === 'u32' ? await session.readU32(name) : await session.read(name);
-      errors[name] = relativeError(got, expected[name]);
+    const got: Record<string, Float32Array | Uint32Array> = {};
+    for (const [name, x] of graph.outputs) {
+      got[name] = x.dtype === 'u32' ? await session.readU32(name) : await session.read(name);
+      errors[name] = relativeError(got[name], expected[name]);
     }
-    return { errors, worst: Math.max(...Object.values(errors)) };
+    return { errors, worst: Math.max(...Object.values(errors)), outputs: got };
   } finally {
     session?.destroy();
     weights.destroy();
   }
+}
+
+/** The plan of a case on this device, and the values of its tensors. */
+export function planCase(device: Device, test: OpCase): { graph: Graph; plan: Plan; values: Record<string, Values> } {
+  const graph = new Graph(test.name);
+  const values: Record<string, Values> = {};
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, spec] of Object.entries(test.tensors)) {
+    const elements = evaluate(mulDims(...spec.shape), test.extents ?? {});
+    values[name] = makeValues(name, spec, new Float64Array(elements));
+    tensors[name] = declare(graph, name, spec);
+  }
+  for (const [name, x] of Object.entries(test.build(tensors, graph))) graph.output(name, x);
+  const dtypeOf = (name: string): Dtype => test.tensors[name].dtype ?? 'f32';
+  const { maxBinding: maxStorageBufferBindingSize = device.limits.maxStorageBufferBindingSize } = test;
+  const plan = compile(graph, { ...device.planLimits, weightDtype: dtypeOf, maxStorageBufferBindingSize });
+  return { graph, plan, values };
 }
 
 /** ‖a − b‖ / ‖b‖; infinite when an element is not finite or a length differs. */

@@ -1,8 +1,9 @@
 /** add(a, b): a + b, element by element; rows of a smaller b are repeated. */
 import { GraphError } from '../errors.ts';
-import { sameDim, shapeText } from '../extent.ts';
+import { mul, sameDim, shapeText } from '../extent.ts';
 import { type Op, call } from '../op.ts';
-import { type Tensor, rows } from '../tensor.ts';
+import { oversize, splitItems, splitRows } from '../split.ts';
+import { type Tensor, reshape, rows } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 import { elementwiseOp } from './elementwise.ts';
 
@@ -12,6 +13,14 @@ const addOp: Op<Record<string, never>> = elementwiseOp({
   expression: 'a + b',
   row: { b: 'row % params.inner' },
   inner: ({ inputs }) => rows(inputs.b),
+  split(node, limits) {
+    const { a, b } = node.inputs;
+    if (a.shape.length === b.shape.length) return splitRows(node, ['a', 'b'], limits);
+    if (!oversize(a, limits) && !oversize(node.output, limits)) return [node];
+    const blocks = mul(...a.shape.slice(0, a.shape.length - b.shape.length));
+    const flat = (x: Tensor) => reshape(x, [blocks, ...b.shape]);
+    return splitItems({ ...node, inputs: { a: flat(a), b }, output: flat(node.output) }, ['a'], blocks, limits);
+  },
   flops: 1,
 });
 

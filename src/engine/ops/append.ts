@@ -3,7 +3,8 @@ import { appendLanes, appendShader } from '../../../shaders/append.ts';
 import { GraphError } from '../errors.ts';
 import { ceilDiv, mul, shapeText } from '../extent.ts';
 import { type Op, call, checkDtype, checkShape } from '../op.ts';
-import { type Tensor, isAligned, isContiguous, placement, root, rows, width } from '../tensor.ts';
+import { splitItems } from '../split.ts';
+import { type Tensor, isAligned, isContiguous, placement, root, rows, vectorOffset, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 import { type RopeAttrs, ropeDispatch, ropeOp } from './rope.ts';
 
@@ -13,6 +14,7 @@ const appendOp: Op<{ readonly rope?: RopeAttrs }> = {
   aliases: 'cache',
   flops: ({ inputs: { x }, attrs }) => (attrs.rope ? mul(3, ...x.shape) : 0),
   bytes: ({ inputs: { x } }) => mul(8, ...x.shape),
+  split: (node, limits) => splitItems(node, ['cache', 'x', 'past'], node.inputs.cache.shape[0], limits),
   lower({ inputs: { cache, x, past }, attrs }) {
     const cached = cache.shape[1];
     if (attrs.rope) return [ropeDispatch(x, past, attrs.rope, cache, cached)];
@@ -23,7 +25,15 @@ const appendOp: Op<{ readonly rope?: RopeAttrs }> = {
         label: 'append',
         shader: appendShader({ vector }),
         bind: { x: { tensor: x }, past: { tensor: past }, y: { tensor: cache } },
-        params: { rows: rows(x), length: x.shape[1], width: width(x), x_offset: offset, x_stride: stride, cached },
+        params: {
+          rows: rows(x),
+          length: x.shape[1],
+          past_offset: vectorOffset(past),
+          width: width(x),
+          x_offset: offset,
+          x_stride: stride,
+          cached,
+        },
         groups: ceilDiv(mul(rows(x), vector ? width(x) / 4 : width(x)), appendLanes),
       },
     ];

@@ -3,7 +3,8 @@ import { type AttentionOptions, attentionShader, attentionSplits, attentionTile 
 import { GraphError } from '../errors.ts';
 import { ceilDiv, isCount, mul, shapeText } from '../extent.ts';
 import { type Op, call, checkDtype, checkShape } from '../op.ts';
-import { type Tensor, isAligned, placement, width } from '../tensor.ts';
+import { splitItems } from '../split.ts';
+import { type Tensor, isAligned, placement, vectorOffset, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
 export interface AttentionHeads {
@@ -22,6 +23,7 @@ type Attrs = Required<Omit<AttentionHeads, 'past'>>;
 const attentionOp: Op<Attrs> = {
   name: 'attention',
   flops: ({ inputs: { q, k } }) => mul(4, ...q.shape, k.shape[1]),
+  split: (node, limits) => splitItems(node, ['q', 'k', 'v', 'past'], node.output.shape[0], limits),
   lower({ inputs: { q, k, v, past }, attrs: { heads, kvHeads, causal }, output }) {
     const depth = width(q) / heads;
     const sharing = heads / kvHeads;
@@ -48,6 +50,7 @@ const attentionOp: Op<Attrs> = {
           kv_heads: kvHeads,
           sharing,
           units: options.vector ? depth / 4 : depth,
+          past_offset: past ? vectorOffset(past) : 0,
           has_past: past ? 1 : 0,
           causal: Number(causal),
           q_offset: at.offset,

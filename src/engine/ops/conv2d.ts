@@ -3,11 +3,21 @@ import { type Conv2dOptions, conv2dShader, conv2dTile } from '../../../shaders/c
 import { conv2dSubgroupDepth, conv2dSubgroupShader, conv2dSubgroupTile } from '../../../shaders/conv2d_subgroup.ts';
 import { subgroupColumns, subgroupLanes } from '../../../shaders/linear_subgroup.ts';
 import { GraphError } from '../errors.ts';
-import { ceilDiv, mul, sameDim, shapeText } from '../extent.ts';
+import { type Dim, ceilDiv, mul, sameDim, shapeText } from '../extent.ts';
 import type { Node } from '../graph.ts';
 import { fitsFlatImage } from '../images.ts';
-import { type Dispatch, type Lowering, type Op, type Operand, call, checkContiguous, checkShape } from '../op.ts';
-import { type Tensor, isContiguous, rows, width } from '../tensor.ts';
+import {
+  type Dispatch,
+  type Limits,
+  type Lowering,
+  type Op,
+  type Operand,
+  call,
+  checkContiguous,
+  checkShape,
+} from '../op.ts';
+import { greatestCommonDivisor, oversize, stretches } from '../split.ts';
+import { type Tensor, isContiguous, rows, width, windowed } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
 /** Where zeros stand around x: one on all four sides, one to the right and below, or none. */
@@ -19,11 +29,14 @@ interface Conv2dAttrs {
   readonly padding: Padding;
   /** x is read as if every pixel stood twice in both directions. */
   readonly upsampled: boolean;
+  /** Row of x, as the filter sees it, under the filter's first row at the top: −1 where zeros stand above. */
+  readonly top: number;
 }
 
 const conv2dOp: Op<Conv2dAttrs> = {
   name: 'conv2d',
   flops: ({ inputs, attrs, output }) => mul(2 * attrs.kernel ** 2, rows(output), width(output), width(inputs.x)),
+  split: splitPicture,
   lower(node, context) {
     const { inputs, attrs, output } = node;
     const { x, residual } = inputs;
@@ -54,7 +67,8 @@ const conv2dOp: Op<Conv2dAttrs> = {
           channels,
           kernel: attrs.kernel,
           stride: attrs.stride,
-          pad: attrs.padding === 'same' ? 1 : 0,
+          top: attrs.top,
+          left: leadingZeros(attrs.padding),
           x_height: seen * height,
           x_width: seen * breadth,
           shift: seen - 1,
@@ -80,7 +94,7 @@ const conv2dOp: Op<Conv2dAttrs> = {
 /** Whether subgroups have the size that `conv2d_subgroup` is written for, sizes are what it takes and x can be copied into an image. */
 function bySubgroups({ inputs: { x }, attrs, output }: Node<Conv2dAttrs>, context: Lowering): boolean {
   const fits = width(x) % conv2dSubgroupDepth === 0 && width(output) % 4 === 0 && attrs.stride === 1;
-  return context.subgroupSize === subgroupLanes && fits && fitsFlatImage(x, context.limits);
+  return context.limits.subgroupSize === subgroupLanes && fits && fitsFlatImage(x, context.limits);
 }
 
 function lowerSubgroup({ inputs, attrs, output }: Node<Conv2dAttrs>, context: Lowering): Dispatch {
@@ -108,7 +122,8 @@ function lowerSubgroup({ inputs, attrs, output }: Node<Conv2dAttrs>, context: Lo
       columns,
       channels,
       kernel: attrs.kernel,
-      pad: attrs.padding === 'same' ? 1 : 0,
+      top: attrs.top,
+      left: leadingZeros(attrs.padding),
       x_height: seen * xHeight,
       x_width: seen * xWidth,
       shift: seen - 1,
@@ -117,6 +132,50 @@ function lowerSubgroup({ inputs, attrs, output }: Node<Conv2dAttrs>, context: Lo
     },
     groups: mul(...tiles, Math.ceil(columns / subgroupColumns)),
   };
+}
+
+function leadingZeros(padding: Padding): number {
+  return padding === 'same' ? -1 : 0;
+}
+
+/** Stretches of the output's rows, each with the rows of x that its filters see. */
+function splitPicture(node: Node<Conv2dAttrs>, limits: Limits): Node<Conv2dAttrs>[] {
+  const { inputs, attrs, output } = node;
+  const { x, residual } = inputs;
+  if (![x, residual, output].some((t) => oversize(t, limits))) return [node];
+  const [, breadth, columns] = pictureShape('conv2d', 'y', output);
+  const [height, xBreadth, channels] = pictureShape('conv2d', 'x', x);
+  const seen = attrs.upsampled ? 2 : 1;
+  const rowsOfX = rowGrain(xBreadth * channels);
+  // a row of y goes on by stride/seen rows of x; halo and alignment add a few
+  const most = Math.floor(
+    ((limits.maxStorageBufferBindingSize / 4 / (xBreadth * channels) - 2 - rowsOfX) * seen) / attrs.stride,
+  );
+  const cut = stretches(output.shape[0], [[output, breadth * columns]], limits, most);
+  if (!cut) return [node];
+  return cut.map(({ start, count }) => {
+    const first = attrs.top + start * attrs.stride; // as the filter sees x
+    const last = first + ((count as number) - 1) * attrs.stride + attrs.kernel - 1;
+    const from = Math.max(0, Math.floor(first / seen));
+    const begin = from - (from % rowsOfX);
+    const end = Math.min(height, Math.floor(last / seen) + 1);
+    const rowsAt = (t: Tensor, row: number, n: Dim) => windowed(t, mul(row, t.shape[1]), [n, t.shape[1], width(t)]);
+    return {
+      ...node,
+      inputs: {
+        ...inputs,
+        x: rowsAt(x, begin, end - begin),
+        ...(residual && { residual: rowsAt(residual, start, count) }),
+      },
+      attrs: { ...attrs, top: first - begin * seen },
+      output: rowsAt(output, start, count),
+    };
+  });
+}
+
+/** Least number of rows of `elements` that are a multiple of what windows begin at. */
+export function rowGrain(elements: number): number {
+  return 64 / greatestCommonDivisor(64, elements);
 }
 
 function sameShape(a: Tensor, b: Tensor): boolean {
@@ -162,6 +221,6 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2d
     throw new GraphError(
       `[conv2d] ${x.name} ${shapeText(x.shape)} must hold the ${kernel}×${kernel} filter of ${weight.name} with padding '${padding}'`,
     );
-  const attrs: Conv2dAttrs = { kernel, stride, padding, upsampled: false };
+  const attrs: Conv2dAttrs = { kernel, stride, padding, upsampled: false, top: leadingZeros(padding) };
   return call(conv2dOp, { x, weight, bias }, attrs, { shape: [y, z, columns] });
 }

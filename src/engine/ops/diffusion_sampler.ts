@@ -7,7 +7,7 @@ import { diffusionSamplerShader } from '../../../shaders/diffusion_sampler.ts';
 import { subgroupLanes } from '../../../shaders/linear_subgroup.ts';
 import { GraphError } from '../errors.ts';
 import { type Dim, ceilDiv, divisible, isDim, maximum, mul, sameDim } from '../extent.ts';
-import { type Lowering, type Op, call, checkContiguous, checkShape } from '../op.ts';
+import { type Limits, type Op, call, checkContiguous, checkShape } from '../op.ts';
 import { type Tensor, isAligned, placement, root, rows as rowsOf, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
@@ -73,7 +73,7 @@ const diffusionSamplerOp: Op<Attrs> = {
         label: 'diffusion_sampler',
         shader: diffusionSamplerShader({
           weight: weight.dtype as Storage,
-          lanes: lanesFor(context.subgroupSize, W, C),
+          lanes: lanesFor(context.limits.subgroupSize, W, C),
           rows: own,
           guided: branches === 2,
           width: W,
@@ -98,7 +98,7 @@ const diffusionSamplerOp: Op<Attrs> = {
 const size = ({ shape }: Tensor): number => (shape[0] as number) * (shape[1] as number);
 
 /** Rows of a workgroup, an even number: three rows of W floats each must fit its memory. */
-function workgroupRows({ maxComputeWorkgroupStorageSize }: Lowering['limits'], W: number): number {
+function workgroupRows({ maxComputeWorkgroupStorageSize }: Limits, W: number): number {
   return Math.min(6, 2 * Math.floor(maxComputeWorkgroupStorageSize / (24 * W)));
 }
 
@@ -115,10 +115,8 @@ const MAX_WIDTH = 512;
  * Whether a head of width W with tokens of C channels is sampled faster by this op than by its ops one after the other: subgroups of eight lanes,
  * which are software adapters, and a small W. It must not follow the rows of a pass, whose results would depend on them.
  */
-export function samplerFits(
-  { subgroupSize, ...limits }: Lowering['limits'] & Pick<Lowering, 'subgroupSize'>,
-  { W, C }: { W: number; C: number },
-): boolean {
+export function samplerFits(limits: Limits, { W, C }: { W: number; C: number }): boolean {
+  const { subgroupSize } = limits;
   return (
     subgroupSize === subgroupLanes &&
     W % 32 === 0 &&

@@ -2,7 +2,8 @@
 import { type ElementwiseOptions, elementwiseLanes, elementwiseShader } from '../../../shaders/elementwise.ts';
 import { type Dim, ceilDiv, mul } from '../extent.ts';
 import type { Node } from '../graph.ts';
-import type { Dispatch, Op } from '../op.ts';
+import type { Dispatch, Limits, Op } from '../op.ts';
+import { splitRows } from '../split.ts';
 import { isAligned, placement, rows, width } from '../tensor.ts';
 
 export interface ElementwiseKernel extends Pick<ElementwiseOptions, 'expression' | 'row'> {
@@ -13,6 +14,8 @@ export interface ElementwiseKernel extends Pick<ElementwiseOptions, 'expression'
   /** Declarations for one element type. */
   readonly declare?: (type: 'f32' | 'vec4f') => string;
   readonly inner?: (node: Node) => Dim;
+  /** How a node is split; without, all inputs follow the rows of the output. */
+  split?<Attrs>(node: Node<Attrs>, limits: Limits): Node<Attrs>[];
 }
 
 /** An op that is one elementwise kernel. */
@@ -20,6 +23,7 @@ export function elementwiseOp<Attrs = Record<string, never>>(kernel: Elementwise
   return {
     name: kernel.name,
     flops: ({ output }) => mul(kernel.flops, ...output.shape),
+    split: (node, limits) => kernel.split?.(node, limits) ?? splitRows(node, kernel.inputs, limits),
     lower(node): Dispatch[] {
       const { inputs, output } = node;
       const vector = width(output) % 4 === 0 && kernel.inputs.every((name) => isAligned(inputs[name], 4));

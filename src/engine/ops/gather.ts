@@ -4,13 +4,20 @@ import { gatherLanes, gatherShader } from '../../../shaders/gather.ts';
 import { GraphError } from '../errors.ts';
 import { type Dim, add, ceilDiv, maximum, mul } from '../extent.ts';
 import { type Dispatch, type Op, type Operand, call, checkDtype } from '../op.ts';
-import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
+import { oversize, rowParts, splitItems } from '../split.ts';
+import { type Tensor, count, flattened, isAligned, placement, reshape, rows, vectorOffset, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
 const gatherOp: Op<Record<string, never>> = {
   name: 'gather',
   flops: () => 0,
   bytes: ({ output }) => mul(8, ...output.shape),
+  split(node, limits) {
+    if (!oversize(node.output, limits) && !oversize(node.inputs.index, limits)) return [node];
+    const index = flattened(node.inputs.index);
+    const output = reshape(node.output, [count(index), width(node.output)]);
+    return splitItems({ ...node, inputs: { ...node.inputs, index }, output }, ['index'], count(index), limits);
+  },
   lower({ inputs: { index, ...sources }, output }, context) {
     let first: Dim = 0;
     const dispatches: Dispatch[] = [];
@@ -31,6 +38,7 @@ const gatherOp: Op<Record<string, never>> = {
         params: {
           rows: mul(...index.shape),
           width: columns,
+          index_offset: vectorOffset(index),
           first: start,
           available,
           source_offset: offset,
@@ -40,13 +48,16 @@ const gatherOp: Op<Record<string, never>> = {
       });
     for (const source of Object.values(sources)) {
       const vector = isAligned(source, 4);
-      const { offset, stride } = placement(source);
       if (source.role === 'weight' && !source.view) {
         const weight = context.weight(source, { split: true });
         weight.parts.forEach((part, i) =>
-          dispatch({ weight, part: i }, weight.dtype as Storage, vector, add(first, part.start), part.rows, 0, stride),
+          dispatch({ weight, part: i }, weight.dtype as Storage, vector, add(first, part.start), part.rows, 0, columns),
         );
-      } else dispatch({ tensor: source }, 'f32', vector, first, rows(source), offset, stride);
+      } else
+        for (const { start, part } of rowParts(source, context.limits)) {
+          const { offset, stride } = placement(part);
+          dispatch({ tensor: part }, 'f32', vector, add(first, start), rows(part), offset, stride);
+        }
       first = add(first, rows(source));
     }
     return dispatches;

@@ -8,9 +8,10 @@ import {
   groupNormRun,
 } from '../../../shaders/group_norm.ts';
 import { GraphError } from '../errors.ts';
-import { isCount, mul } from '../extent.ts';
-import { type Dispatch, type Op, call, checkContiguous, checkShape } from '../op.ts';
-import type { Tensor } from '../tensor.ts';
+import { isCount, maximum, mul } from '../extent.ts';
+import { type Dispatch, type Limits, type Op, call, checkContiguous, checkShape } from '../op.ts';
+import { oversize, stretches } from '../split.ts';
+import { type Tensor, rows, width, windowed } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 import { pictureShape } from './conv2d.ts';
 
@@ -36,14 +37,20 @@ const groupNormOp: Op<GroupNormAttrs> = {
       context.scratch('group_norm.mean', [channels]),
       context.scratch('group_norm.scale', [channels]),
     ];
+    const cut = splitPositions(x, chunk, context.limits);
     return [
-      {
+      ...cut.map(({ start, count }) => ({
         label: 'group_norm.partial',
         shader: groupNormPartialShader({ vector: per === 4 }),
-        bind: { x: { tensor: x }, partial: { tensor: partial } },
-        params: { positions, channels, chunk },
-        groups: Math.ceil((chunks * (channels / per)) / 64),
-      },
+        bind: {
+          x: { tensor: part(x, start, count) },
+          partial: {
+            tensor: part(partial, (start / chunk) * (channels / per), Math.ceil(count / chunk) * (channels / per)),
+          },
+        },
+        params: { positions: count, channels, chunk },
+        groups: Math.ceil((Math.ceil(count / chunk) * (channels / per)) / 64),
+      })),
       {
         label: 'group_norm.combine',
         shader: groupNormCombineShader({ per }),
@@ -56,19 +63,19 @@ const groupNormOp: Op<GroupNormAttrs> = {
         params: { positions, channels, groups, chunk, chunks, eps },
         groups,
       },
-      {
+      ...cut.map(({ start, count }) => ({
         label: 'group_norm.apply',
         shader: groupNormApplyShader({ activation, vector }),
         bind: {
-          x: { tensor: x },
+          x: { tensor: part(x, start, count) },
           mean: { tensor: mean },
           scale: { tensor: scale },
           bias: { weight: context.weight(inputs.bias, { dtype: 'f32' }), part: 0 },
-          y: { tensor: output },
+          y: { tensor: part(output, start, count) },
         },
-        params: { positions, channels },
-        groups: Math.ceil((Math.ceil(positions / groupNormRun) * (channels / (vector ? 4 : 1))) / 64),
-      },
+        params: { positions: count, channels },
+        groups: Math.ceil((Math.ceil(count / groupNormRun) * (channels / (vector ? 4 : 1))) / 64),
+      })),
     ];
   },
   absorb(node, next) {
@@ -77,6 +84,24 @@ const groupNormOp: Op<GroupNormAttrs> = {
     return { op: groupNormOp as Op, inputs: node.inputs, attrs };
   },
 };
+
+/** Stretches of whole chunks of the positions of a picture; one where it fits a binding. */
+function splitPositions(x: Tensor, chunk: number, limits: Limits): { start: number; count: number }[] {
+  const positions = maximum(rows(x));
+  // 64 chunks: so many that their partial results begin where a window may, whatever the channels
+  const grain = 64 * chunk;
+  const cut = oversize(x, limits) && stretches(Math.ceil(positions / grain), [[x, grain * width(x)]], limits);
+  if (!cut) return [{ start: 0, count: positions }];
+  return cut.map(({ start, count }) => {
+    const first = start * grain;
+    return { start: first, count: Math.min(maximum(count) * grain, positions - first) };
+  });
+}
+
+/** Rows of x through a window; x itself where that is all of it. */
+function part(x: Tensor, start: number, count: number): Tensor {
+  return count === rows(x) ? x : windowed(x, start, [count, width(x)]);
+}
 
 export interface GroupNormOptions {
   readonly groups: number;

@@ -3,12 +3,14 @@ import { layerNormShader, normRows } from '../../../shaders/layer_norm.ts';
 import { GraphError } from '../errors.ts';
 import { type Dim, ceilDiv, mul } from '../extent.ts';
 import { type Op, type Operand, call, checkShape } from '../op.ts';
+import { splitRows } from '../split.ts';
 import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
 const layerNormOp: Op<{ eps: number }> = {
   name: 'layer_norm',
   flops: ({ output }) => mul(8, ...output.shape),
+  split: (node, limits) => splitRows(node, ['x', 'shift', 'scale'], limits),
   lower({ inputs, attrs, output }, context) {
     const { x, weight, bias, shift = x, scale = x } = inputs;
     const vector = (tensor: Tensor): Operand => ({ weight: context.weight(tensor, { dtype: 'f32' }), part: 0 });

@@ -13,7 +13,17 @@ import {
 import { GraphError } from '../errors.ts';
 import { ceilDiv, divisible, maximum, mul, sameDim } from '../extent.ts';
 import type { Node } from '../graph.ts';
-import { type Dispatch, type Lowering, type Op, type Operand, type WeightOperand, call, checkShape } from '../op.ts';
+import {
+  type Dispatch,
+  type Limits,
+  type Lowering,
+  type Op,
+  type Operand,
+  type WeightOperand,
+  call,
+  checkShape,
+} from '../op.ts';
+import { splitRows } from '../split.ts';
 import { type Tensor, isAligned, isContiguous, placement, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
@@ -24,10 +34,14 @@ interface LinearAttrs {
 const linearOp: Op<LinearAttrs> = {
   name: 'linear',
   flops: ({ inputs, output }) => mul(2, rows(output), width(output), width(inputs.x)),
+  // stretches of rows also keep x within an image, so that all passes of a model read one copy of the weight
+  split: (node, limits) =>
+    splitRows(node, ['x', 'residual'], limits, inColumns(node, limits) ? limits.maxTextureDimension2D : Infinity),
   lower(node, context) {
-    const single = rows(node.inputs.x) === 1;
-    // one row known when compiling reads the weights fastest; for all others the sum's order is one, whatever their rows
-    if (inColumns(node, context)) return single ? lowerMatvecColumns(node, context) : lowerSubgroup(node, context);
+    // one row known when compiling reads the weights fastest; for all others, a stretch of one among them, the sum's order is one
+    const single = rows(node.inputs.x) === 1 && node.output.view === undefined;
+    if (inColumns(node, context.limits))
+      return single ? lowerMatvecColumns(node, context) : lowerSubgroup(node, context);
     return lowerPlain(node, context, single ? 'linear_matvec' : 'linear');
   },
   absorb(node, next) {
@@ -88,17 +102,17 @@ function lowerPlain(
  * Whether the weight is kept in blocks of columns: subgroups have the size that the kernel is written for, and x can be copied into an image. It
  * must not follow the rows of a pass, so that all passes of a model share one copy; a table that rows are gathered from stays as it is.
  */
-function inColumns({ inputs }: Node<LinearAttrs>, { subgroupSize, limits }: Lowering): boolean {
+function inColumns({ inputs }: Node<LinearAttrs>, limits: Limits): boolean {
   const { x } = inputs;
   const weights = listOf(inputs, 'weight');
   const { offset, stride } = placement(x);
   const copies = width(x) % subgroupDepth === 0 && divisible(offset, 4) && divisible(stride, subgroupDepth);
-  const fits = Math.max(maximum(rows(x)), width(x) / 4) <= limits.maxTextureDimension2D;
+  const fits = width(x) / 4 <= limits.maxTextureDimension2D;
   const table = x.graph.nodes.some(
     (n) => n.op.name === 'gather' && Object.values(n.inputs).some((input) => weights.includes(input)),
   );
   const whole = weights.every((weight) => (weight.shape[0] as number) % 4 === 0);
-  return subgroupSize === subgroupLanes && copies && fits && whole && !table;
+  return limits.subgroupSize === subgroupLanes && copies && fits && whole && !table;
 }
 
 function lowerMatvecColumns({ inputs, attrs, output }: Node<LinearAttrs>, context: Lowering): Dispatch[] {

@@ -1,7 +1,8 @@
 /** outerAdd(a, b): every row of a plus every row of b. */
 import { GraphError } from '../errors.ts';
 import { call } from '../op.ts';
-import { type Tensor, rows, width } from '../tensor.ts';
+import { splitItems } from '../split.ts';
+import { type Tensor, reshape, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 import { elementwiseOp } from './elementwise.ts';
 
@@ -11,6 +12,11 @@ const outerAddOp = elementwiseOp({
   expression: 'a + b',
   row: { a: 'row / params.inner', b: 'row % params.inner' },
   inner: ({ inputs }) => rows(inputs.b),
+  split(node, limits) {
+    const { a, b } = node.inputs;
+    const items = rows(a);
+    return splitItems({ ...node, inputs: { a: reshape(a, [items, width(a)]), b } }, ['a'], items, limits);
+  },
   flops: 1,
 });
 

@@ -3,12 +3,14 @@ import { normRows } from '../../../shaders/layer_norm.ts';
 import { rmsNormShader } from '../../../shaders/rms_norm.ts';
 import { ceilDiv, mul } from '../extent.ts';
 import { type Op, call, checkShape } from '../op.ts';
+import { splitRows } from '../split.ts';
 import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
 const rmsNormOp: Op<{ eps: number }> = {
   name: 'rms_norm',
   flops: ({ output }) => mul(4, ...output.shape),
+  split: (node, limits) => splitRows(node, ['x'], limits),
   lower({ inputs: { x, weight }, attrs, output }, context) {
     const { offset, stride } = placement(x);
     return [

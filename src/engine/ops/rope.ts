@@ -3,7 +3,8 @@ import { ropeLanes, ropeShader } from '../../../shaders/rope.ts';
 import { GraphError } from '../errors.ts';
 import { type Dim, ceilDiv, isCount, mul, shapeText } from '../extent.ts';
 import { type Dispatch, type Op, call, checkDtype, checkShape } from '../op.ts';
-import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
+import { splitItems } from '../split.ts';
+import { type Tensor, isAligned, placement, rows, vectorOffset, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
 export interface RopeAttrs {
@@ -24,6 +25,7 @@ export function ropeDispatch(x: Tensor, past: Tensor, { heads, theta }: RopeAttr
     params: {
       rows: rows(x),
       length: x.shape[1],
+      past_offset: vectorOffset(past),
       heads,
       x_offset: offset,
       x_stride: stride,
@@ -36,6 +38,7 @@ export function ropeDispatch(x: Tensor, past: Tensor, { heads, theta }: RopeAttr
 export const ropeOp: Op<RopeAttrs> = {
   name: 'rope',
   flops: ({ output }) => mul(3, ...output.shape),
+  split: (node, limits) => splitItems(node, ['x', 'past'], node.output.shape[0], limits),
   lower: ({ inputs: { x, past }, attrs, output }) => [ropeDispatch(x, past, attrs, output)],
 };
 

@@ -3,7 +3,8 @@ import { scatterLanes, scatterShader } from '../../../shaders/scatter.ts';
 import { GraphError } from '../errors.ts';
 import { ceilDiv, mul } from '../extent.ts';
 import { type Op, call, checkDtype } from '../op.ts';
-import { type Tensor, isAligned, placement, root, rows, width } from '../tensor.ts';
+import { oversize, rowParts, splitItems } from '../split.ts';
+import { type Tensor, flattened, isAligned, placement, root, rows, vectorOffset, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
 const scatterOp: Op<Record<string, never>> = {
@@ -12,18 +13,34 @@ const scatterOp: Op<Record<string, never>> = {
   aliases: 'target',
   flops: () => 0,
   bytes: ({ inputs: { x } }) => mul(8, ...x.shape),
-  lower({ inputs: { target, index, x } }) {
+  split(node, limits) {
+    const { x, index } = node.inputs;
+    if (!oversize(x, limits) && !oversize(index, limits)) return [node];
+    return splitItems(
+      { ...node, inputs: { ...node.inputs, index: flattened(index) } },
+      ['x', 'index'],
+      rows(x),
+      limits,
+    );
+  },
+  lower({ inputs: { target, index, x } }, { limits }) {
     const vector = isAligned(x, 4);
     const { offset, stride } = placement(x);
-    return [
-      {
-        label: 'scatter',
-        shader: scatterShader({ vector }),
-        bind: { x: { tensor: x }, index: { tensor: index }, y: { tensor: target } },
-        params: { rows: rows(x), width: width(x), available: rows(target), x_offset: offset, x_stride: stride },
-        groups: ceilDiv(mul(rows(x), vector ? width(x) / 4 : width(x)), scatterLanes),
+    return rowParts(target, limits).map(({ start, part }) => ({
+      label: 'scatter',
+      shader: scatterShader({ vector }),
+      bind: { x: { tensor: x }, index: { tensor: index }, y: { tensor: part } },
+      params: {
+        rows: rows(x),
+        width: width(x),
+        index_offset: vectorOffset(index),
+        first: start,
+        available: rows(part),
+        x_offset: offset,
+        x_stride: stride,
       },
-    ];
+      groups: ceilDiv(mul(rows(x), vector ? width(x) / 4 : width(x)), scatterLanes),
+    }));
   },
 };
 

@@ -1,14 +1,34 @@
 /** upsample(x): nearest ×2 of a picture, (H, W, C) → (2H, 2W, C). A convolution that follows reads x directly instead. */
 import { upsampleLanes, upsampleShader } from '../../../shaders/upsample.ts';
-import { ceilDiv } from '../extent.ts';
+import { ceilDiv, mul } from '../extent.ts';
 import { type Op, call, checkContiguous } from '../op.ts';
-import type { Tensor } from '../tensor.ts';
+import { oversize, stretches } from '../split.ts';
+import { type Tensor, windowed } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 import { pictureShape } from './conv2d.ts';
 
 const upsampleOp: Op<Record<string, never>> = {
   name: 'upsample',
   flops: () => 0,
+  split(node, limits) {
+    const { x } = node.inputs;
+    if (!oversize(node.output, limits)) return [node];
+    const [height, breadth, channels] = pictureShape('upsample', 'x', x);
+    const cut = stretches(
+      height,
+      [
+        [node.output, 4 * breadth * channels],
+        [x, breadth * channels],
+      ],
+      limits,
+    );
+    if (!cut) return [node];
+    return cut.map(({ start, count }) => ({
+      ...node,
+      inputs: { x: windowed(x, start * breadth, [count, breadth, channels]) },
+      output: windowed(node.output, 4 * start * breadth, [mul(2, count), 2 * breadth, channels]),
+    }));
+  },
   lower({ inputs: { x }, output }) {
     const [height, width, channels] = pictureShape('upsample', 'y', output);
     const vector = channels % 4 === 0;
