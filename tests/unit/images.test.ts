@@ -25,7 +25,8 @@ test('a picture that no texture holds is read from its buffer', () => {
   // 8 lines of 4096 texels
   expect(labels(64, 32, { subgroupSize: 8, maxTextureDimension2D: 4096 })).toEqual(new Set(['conv2d_subgroup']));
   expect(labels(64, 32, { subgroupSize: 8, maxTextureDimension2D: 4095 })).toEqual(new Set(['conv2d']));
-  expect(labels(8192, 64, { subgroupSize: 8, maxStorageBufferBindingSize: 2 ** 36 })).toEqual(new Set(['conv2d']));
+  const large = { maxStorageBufferBindingSize: 2 ** 36, maxBufferSize: 2 ** 36 };
+  expect(labels(8192, 64, { subgroupSize: 8, ...large })).toEqual(new Set(['conv2d']));
 });
 
 test('two readers share one copy, in lines of 4096 texels', () => {
