@@ -16,6 +16,11 @@ export const MAX_PIXELS = 64_000_000;
 export interface DecodeOptions {
   /** Read as the reference does: alpha dropped, EXIF orientation ignored. */
   readonly asReference?: boolean;
+  /**
+   * Read as a mask: white means what is marked. Of a picture with transparent parts, those are marked; but where all that is opaque is white, as
+   * when white was painted on a transparent layer, that is.
+   */
+  readonly asMask?: boolean;
 }
 
 /**
@@ -37,14 +42,13 @@ export async function decodePicture(
     throw new FileError(
       `${name}: must be a PNG, JPEG, WebP, GIF or TIFF picture but is ${format}: convert it to PNG or JPEG first`,
     );
-  const asReference = options.asReference ?? false;
-  if (format !== 'PNG') return decodeWithSharp(bytes, name, format, asReference);
+  if (format !== 'PNG') return decodeWithSharp(bytes, name, format, options);
   checkPixels(pngSize(bytes, name), name);
   const png = readPng(bytes, name);
   // fast-png takes every interlaced sample for whole bytes.
-  if (png.interlaced && png.depth < 8) return decodeWithSharp(bytes, name, 'interlaced low-depth PNG', asReference);
-  const picture = flatten(decodePng(png, name), asReference);
-  return asReference ? picture : orient(picture, orientationOf(png));
+  if (png.interlaced && png.depth < 8) return decodeWithSharp(bytes, name, 'interlaced low-depth PNG', options);
+  const picture = flatten(decodePng(png, name), options);
+  return options.asReference ? picture : orient(picture, orientationOf(png));
 }
 
 /** A JPEG file at quality 75 with 4:2:0 chroma, Pillow's defaults. Needs sharp. */
@@ -92,22 +96,21 @@ export async function loadSharp(format: string): Promise<typeof Sharp> {
   }
 }
 
-async function decodeWithSharp(
-  bytes: Uint8Array,
-  name: string,
-  format: string,
-  asReference: boolean,
-): Promise<Picture> {
+async function decodeWithSharp(bytes: Uint8Array, name: string, format: string, how: DecodeOptions): Promise<Picture> {
   const sharp = await loadSharp(format);
   try {
     const options = { failOn: 'error', limitInputPixels: false, ignoreIcc: true, pages: 1 } as const;
     const header = await sharp(bytes, options).metadata();
     checkPixels(header, name);
-    const { data, info } = await sharp(bytes, { ...options, limitInputPixels: MAX_PIXELS, autoOrient: !asReference })
+    const { data, info } = await sharp(bytes, {
+      ...options,
+      limitInputPixels: MAX_PIXELS,
+      autoOrient: !how.asReference,
+    })
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    return flatten(toRgb(info, data), asReference);
+    return flatten(toRgb(info, data), how);
   } catch (cause) {
     if (cause instanceof FileError) throw cause;
     const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
@@ -130,8 +133,13 @@ function toRgb(
   return { width, height, channels: to, data: out };
 }
 
-/** Alpha composited on white, c = round((a·c + (255 − a)·255) / 255); or dropped. */
-function flatten({ width, height, channels, data }: Raster, dropAlpha: boolean): Picture {
+/** Alpha composited on white, c = round((a·c + (255 − a)·255) / 255); or dropped; or read as a mask. */
+function flatten(
+  { width, height, channels, data }: Raster,
+  { asReference: dropAlpha, asMask }: DecodeOptions,
+): Picture {
+  if (asMask && channels === 4 && data.some((byte, i) => i % 4 === 3 && byte < 255))
+    return { width, height, data: maskOf(data) };
   if (channels === 3) return { width, height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
   const out = new Uint8Array(width * height * 3);
   for (let p = 0, o = 0; p < data.length; p += 4) {
@@ -139,6 +147,17 @@ function flatten({ width, height, channels, data }: Raster, dropAlpha: boolean):
     for (let c = 0; c < 3; c++) out[o++] = Math.round((a * data[p + c] + (255 - a) * 255) / 255);
   }
   return { width, height, data: out };
+}
+
+/** RGBA with transparent parts → RGB, white where marked. */
+function maskOf(data: Uint8Array): Uint8Array {
+  const isWhite = (at: number) => data[at] >= 250 && data[at + 1] >= 250 && data[at + 2] >= 250;
+  let paintsWhite = true;
+  for (let at = 0; at < data.length; at += 4) paintsWhite &&= data[at + 3] < 128 || isWhite(at);
+  const out = new Uint8Array((data.length / 4) * 3);
+  for (let at = 3, o = 0; at < data.length; at += 4, o += 3)
+    out.fill(paintsWhite ? data[at] : 255 - data[at], o, o + 3);
+  return out;
 }
 
 /** EXIF orientation of a PNG, 1 … 8; 1 where there is none that can be read. */

@@ -20,11 +20,20 @@ export interface PictureRecord {
   readonly guidancePrompt: string;
   readonly temperature: number;
   readonly timesteps: number;
+  /** What was made anew of another picture, which the record does not hold. */
+  readonly edit?: EditRecord;
   /** The axes of a labelled sheet, such as `cfg=1,3,5`, columns first. */
   readonly sweep?: readonly string[];
   readonly model: ModelIdentity;
   /** The adapter in words: another one may differ in the last bits. */
   readonly adapter: string;
+}
+
+/** An edit, its squares of 16 pixels row by row: `#` for those under the mask, `.` for others. */
+export interface EditRecord {
+  readonly mask?: readonly string[];
+  readonly variation?: number;
+  readonly extend?: Readonly<Partial<Record<'left' | 'right' | 'top' | 'bottom', number>>>;
 }
 
 /** Which weights, in which form. */
@@ -61,6 +70,7 @@ export function settingsOf({ model, ...record }: PictureRecord) {
     cfg_prompt: record.guidancePrompt,
     temperature: record.temperature,
     timesteps: record.timesteps,
+    edit: record.edit,
     sweep: record.sweep,
     model: { name: model.name, hash: model.hash, weights: model.weights },
     adapter: record.adapter,
@@ -113,10 +123,11 @@ export function parseRecord(text: string, name: string): PictureRecord {
     return is(value) ? value : refuse(`its record has no usable ${key}`);
   };
   const model = read(root, 'model', isObject);
+  const isEdit = root['edit'] !== undefined;
   const record: PictureRecord = {
     prompt: read(root, 'prompt', isText),
     seed: read(root, 'seed', isCount(0)),
-    imageSize: read(root, 'image_size', isSize),
+    imageSize: read(root, 'image_size', isEdit ? isAnySize : isSize),
     gridSize: read(root, 'grid_size', isCount(1, 16)),
     iterations: read(root, 'iterations', isCount(1, 65536)),
     guidance: read(root, 'cfg', isNumber),
@@ -124,6 +135,7 @@ export function parseRecord(text: string, name: string): PictureRecord {
     guidancePrompt: read(root, 'cfg_prompt', isText),
     temperature: read(root, 'temperature', isNumber),
     timesteps: read(root, 'timesteps', isCount(2, 1000)),
+    ...(isEdit && { edit: editRecord(read(root, 'edit', isObject), read) }),
     ...(root['sweep'] === undefined ? {} : { sweep: read(root, 'sweep', isTexts) }),
     model: {
       name: read(model, 'name', isText),
@@ -133,6 +145,19 @@ export function parseRecord(text: string, name: string): PictureRecord {
     adapter: read(root, 'adapter', isText),
   };
   return record;
+}
+
+type Read = <T>(from: Record<string, unknown>, key: string, is: (value: unknown) => value is T) => T;
+
+function editRecord(edit: Record<string, unknown>, read: Read): EditRecord {
+  const has = (key: string) => edit[key] !== undefined;
+  const sides = has('extend') ? read(edit, 'extend', isObject) : {};
+  const extend = Object.keys(sides).map((side) => [side, read(sides, side, isCount(0, 256))]);
+  return {
+    ...(has('mask') && { mask: read(edit, 'mask', isRows) }),
+    ...(has('variation') && { variation: read(edit, 'variation', isNumber) }),
+    ...(has('extend') && { extend: Object.fromEntries(extend) as EditRecord['extend'] }),
+  };
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string';
@@ -146,6 +171,10 @@ const isCount =
     Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
 const isSize = (value: unknown): value is [number, number] =>
   Array.isArray(value) && value.length === 2 && value.every((side) => isCount(16, 4096)(side) && side % 16 === 0);
+const isAnySize = (value: unknown): value is [number, number] =>
+  Array.isArray(value) && value.length === 2 && value.every(isCount(1, 65535));
+const isRows = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length <= 256 && value.every((row) => isText(row) && /^[#.]{1,256}$/.test(row));
 const objectOf = (value: unknown): Record<string, unknown> | undefined => (isObject(value) ? value : undefined);
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -21,7 +21,7 @@ export interface MakingOptions {
 }
 
 /** The settings of a picture beside its prompt and seed. */
-export type Making = Omit<PictureRecord, 'prompt' | 'seed' | 'model' | 'adapter'>;
+export type Making = Omit<PictureRecord, 'prompt' | 'seed' | 'edit' | 'model' | 'adapter'>;
 
 /** Settles the options for a model. @throws ArgumentError for more iterations than there are tokens to make. */
 export function settleMaking(options: MakingOptions, config: HarmonConfig, remembered?: Making): Making {

@@ -3,6 +3,8 @@ import { Command, Option } from 'commander';
 import { packageVersion } from '../package.ts';
 import { type BatchOptions, batch } from './batch.ts';
 import { type DemoOptions, EXAMPLE_PROMPT, demo } from './demo.ts';
+import { type EditCommandOptions, edit } from './edit.ts';
+import { boxes, extension, share } from './edit_values.ts';
 import { type Image2TextOptions, image2text } from './image2text.ts';
 import { type Text2ImageOptions, text2image } from './text2image.ts';
 import { shardValue } from './shard.ts';
@@ -22,6 +24,9 @@ const ITERATIONS = 'at most one a 16×16 square (default: 64 or all squares)';
 
 const LIST =
   'The list is JSON, [{ "prompt": "a dog" }, …], or one such object a line; - reads\nstdin. Other keys of an entry are kept in its .json.';
+
+const SQUARES =
+  'Squares of 16 pixels that a mask or a box touches are made anew, all others stay bit for bit; the picture keeps its size.';
 
 /** Builds the program; `contextOf` is asked when a command starts. */
 export function createProgram(contextOf: (settings: Settings) => Context): Command {
@@ -50,6 +55,29 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
   withModelOptions(text)
     .addHelpText('after', '\nExample:\n  $ overtone text2image --prompt "two cats" --num-iter 16 --output cats.png')
     .action(run<Text2ImageOptions & Settings>(text2image));
+
+  const change = program
+    .command('edit')
+    .description('Makes part of a picture anew, varies it, or adds to its sides.\n\n' + SQUARES);
+  change
+    .optionsGroup('Picture:')
+    .requiredOption('--image <file>', 'PNG, JPEG, WebP, GIF or TIFF; - reads stdin')
+    .option('--prompt <text>', 'what all of it shows; - reads stdin (default: its own)')
+    .option('--output <file>', '.png or .jpg; {seed} and {prompt} are filled in', 'edited.png')
+    .option('--seed <n|new>', 'same seed and adapter, same edit (default: new)', seedValue)
+    .option('--image-size <pixels>', 'longest side it is brought to first (default: as it is)', longest)
+    .optionsGroup('What is made anew:')
+    .option('--mask <file>', 'a picture of any size: white, or what is transparent')
+    .option('--box <x,y,w,h>', 'pixels of the picture; may be given more than once', boxes)
+    .option('--variation <share>', 'this share of its squares, chosen by the seed: 0.3', share)
+    .option('--extend <side=n>', 'n squares on a side: left=2,top=1 or left,right=2', extension);
+  withSamplingOptions(change);
+  withModelOptions(change)
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ overtone edit --image a.png --box 0,0,64,128 --prompt "a fox on the left and\n      a cat on the right"',
+    )
+    .action(run<EditCommandOptions & Settings>(edit));
 
   const image = program.command('image2text').description('Describes a picture, or answers a question about it.');
   image
@@ -90,13 +118,20 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
   return program;
 }
 
+const longest = whole('--image-size', 1, 4096);
+
 /** All values of an option that may come more than once. */
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** Options of how pictures are made. Their defaults are `settleMaking`'s. */
 function withMakingOptions(command: Command): Command {
+  return withSamplingOptions(
+    command.option('--image-size <pixels>', `side or WIDTHxHEIGHT, ${SIZES}`, size('--image-size')),
+  );
+}
+
+function withSamplingOptions(command: Command): Command {
   return command
-    .option('--image-size <pixels>', `side or WIDTHxHEIGHT, ${SIZES}`, size('--image-size'))
     .option('--grid-size <n>', 'n×n pictures in one file (default: 1, reference: 2)', whole('--grid-size', 1, 16))
     .optionsGroup('Sampling:')
     .option('--num-iter <n>', `iterations, ${ITERATIONS}`, whole('--num-iter', 1, 65536))

@@ -1,4 +1,5 @@
 /** `overtone text2image`: words to a picture file. */
+import { ArgumentError } from '../../src/engine/index.ts';
 import { tile } from '../../src/harmon/index.ts';
 import type { ModelPaths } from '../model.ts';
 import { identify } from '../model_hash.ts';
@@ -11,6 +12,7 @@ import { type Context, makeSeries, withModel } from './session.ts';
 import { drawLabels, labelledSheet, sheetSize } from './sheet.ts';
 import { type SweepAxis, type SweepPoint, sweepAxes } from './sweep.ts';
 import { phasesText } from './timing.ts';
+import { quote } from './values.ts';
 import { counted, visible } from './wording.ts';
 
 export interface Text2ImageOptions extends ModelPaths, MakingOptions {
@@ -30,6 +32,10 @@ export const randomSeed = (): number => Math.floor(Math.random() * 2 ** 32);
 export async function text2image(options: Text2ImageOptions, context: Context): Promise<void> {
   const { print, note, signal } = context;
   const from = options.from === undefined ? undefined : await readRecord(options.from, signal);
+  if (from?.edit)
+    throw new ArgumentError(
+      `--from must be a picture made from words but ${quote(options.from!)} is an edit of another one: edit that one again`,
+    );
   const seed = (options.seed === 'new' ? undefined : (options.seed ?? from?.seed)) ?? randomSeed();
   const asked = options.prompt ?? from?.prompt ?? EXAMPLE_PROMPT;
   const prompt = options.prompt === undefined ? asked : await readPrompt(asked, signal);

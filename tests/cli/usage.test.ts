@@ -12,6 +12,7 @@ describe('help', () => {
     [[]],
     [['--help']],
     [['text2image', '--help']],
+    [['edit', '--help']],
     [['image2text', '--help']],
     [['batch', '--help']],
     [['demo', '--help']],

@@ -124,6 +124,17 @@ describe('PNG colour types', () => {
     expect(await read(greyAlpha, true)).toEqual(grey(100, 7));
   });
 
+  it('as a mask: what is transparent; white painted on a transparent layer; without transparency the picture itself', async () => {
+    const mask = async (...pixels: number[][]) => {
+      const file = pngOf({ width: pixels.length, height: 1, colour: 6, depth: 8, rows: [pixels.flat()] });
+      const { data } = await decodePicture(file, 'x.png', { asMask: true });
+      return Array.from(data).filter((_, i) => i % 3 === 0);
+    };
+    expect(await mask([9, 200, 9, 255], [9, 200, 9, 0], [255, 255, 255, 255])).toEqual([0, 255, 0]);
+    expect(await mask([255, 255, 255, 255], [0, 0, 0, 0], [255, 255, 255, 200])).toEqual([255, 0, 200]);
+    expect(await mask([255, 255, 255, 255], [0, 0, 0, 255])).toEqual([255, 0]);
+  });
+
   it('a palette with alpha and a colour key count as alpha', async () => {
     const indexed = {
       width: 3,

@@ -84,6 +84,29 @@ describe('a record', () => {
     expect(parseRecord(recordJson(record()), 'x.png')).toEqual(record());
   });
 
+  it('of an edit has what was made anew, at any size', () => {
+    const edits = [
+      { mask: ['..#.', '#...'] },
+      { variation: 0.3 },
+      { extend: { left: 1, right: 0, top: 0, bottom: 2 }, mask: ['##'] },
+    ];
+    for (const edit of edits) {
+      const made = record({ edit, imageSize: [50, 33] });
+      expect(parseRecord(recordJson(made), 'x.png')).toEqual(made);
+      expect(isSamePicture(made, record({ imageSize: [50, 33] }))).toBe(false);
+    }
+  });
+
+  it.each([
+    [[], 'no usable edit'],
+    [{ mask: 'all' }, 'no usable mask'],
+    [{ mask: ['..x'] }, 'no usable mask'],
+    [{ variation: '1' }, 'no usable variation'],
+    [{ extend: { left: -1 } }, 'no usable left'],
+  ])('with edit %j is refused', (edit, sentence) => {
+    expect(() => parseRecord(JSON.stringify({ ...json(), edit }), 'x.png')).toThrow(sentence);
+  });
+
   it.each([
     ['overtone', 2, 'of version 2 and this is for version 1: update'],
     ['seed', -1, 'no usable seed'],

@@ -1,0 +1,160 @@
+/** `overtone edit`: a picture file, and what of it is made anew, to a picture file. */
+import { ArgumentError } from '../../src/engine/index.ts';
+import { type Edit, type EditOptions, editOf } from '../../src/harmon/edit.ts';
+import { type Picture, resize } from '../../src/harmon/image.ts';
+import { type HarmonConfig, type Mask, tile } from '../../src/harmon/index.ts';
+import { tokenMask } from '../../src/harmon/mask.ts';
+import type { ModelPaths } from '../model.ts';
+import { identify } from '../model_hash.ts';
+import { readPictureText } from '../picture_text.ts';
+import { decodePicture } from '../pictures.ts';
+import { type EditRecord, type PictureRecord, settingsOf } from '../record.ts';
+import type { Box } from './edit_values.ts';
+import { readPictureFile, readPrompt } from './input.ts';
+import { type Making, type MakingOptions, requestOf, settleMaking } from './making.ts';
+import { checkOutput, fillName } from './output_file.ts';
+import { type Context, makePictures, withModel } from './session.ts';
+import { randomSeed } from './text2image.ts';
+import { phasesText } from './timing.ts';
+import { counted, visible } from './wording.ts';
+
+export interface EditCommandOptions extends ModelPaths, Omit<MakingOptions, 'imageSize'> {
+  readonly image: string;
+  readonly prompt?: string;
+  readonly output: string;
+  readonly seed?: number | 'new';
+  /** Longest side that the picture is brought to first. */
+  readonly imageSize?: number;
+  readonly mask?: string;
+  readonly box?: readonly Box[];
+  readonly variation?: number;
+  readonly extend?: EditOptions['extend'];
+  readonly batchSize: number;
+  readonly json?: boolean;
+}
+
+export async function edit(options: EditCommandOptions, context: Context): Promise<void> {
+  const { print, signal } = context;
+  checkOptions(options);
+  const file = await readPictureFile(options.image, signal);
+  const picture = await decodePicture(file.bytes, file.name);
+  const mask = await readMask(options, picture, signal);
+  const own = options.prompt ?? readPictureText(file.bytes, file.name).record?.prompt;
+  if (own === undefined)
+    throw new ArgumentError(`--prompt must say what the picture shows, for ${visible(file.name)} does not remember it`);
+  const prompt = options.prompt === undefined ? own : await readPrompt(own, signal);
+  const seed = (options.seed === 'new' ? undefined : options.seed) ?? randomSeed();
+  const output = await checkOutput(fillName(options.output, { seed, prompt }));
+  const { variation, extend } = options;
+  const asked = { picture: brought(picture, options.imageSize), mask, variation, extend };
+  await withModel(
+    options,
+    context,
+    async (config, files) => {
+      const laidOut = editOf(asked, config);
+      const making = settleEdit(options, laidOut, config);
+      const [width, height] = making.imageSize.map((side) => side * making.gridSize);
+      await output.reserve(width, height, signal);
+      return { laidOut, making, model: await identify(files, signal) };
+    },
+    async (harmon, { laidOut, making, model }, watch) => {
+      const { imageSize: _, ...request } = requestOf(making);
+      const all = { ...request, prompt, seed, batchSize: options.batchSize, edit: asked };
+      const pictures = await makePictures(harmon, all, context, watch);
+      const adapter = harmon.device.description;
+      const record: PictureRecord = { prompt, seed, ...making, edit: recordOf(asked, laidOut), model, adapter };
+      const result = tile(pictures, making.gridSize);
+      await output.save(result, record);
+      watch.mark('save');
+      const seconds = watch.seconds();
+      const { width, height } = result;
+      if (options.json) {
+        const [masks, seeds] = [pictures.map((p) => rowsOf(p.mask!)), pictures.map((p) => p.seed)];
+        const settings = { ...settingsOf(record), model: model.name, model_hash: model.hash };
+        const places = { output: output.path, image: options.image, width, height };
+        print(`${JSON.stringify({ ...places, seeds, masks, ...settings, seconds })}\n`);
+        return;
+      }
+      const squares = laidOut.grid[0] * laidOut.grid[1];
+      const made = `${laidOut.made} of ${counted(squares, 'square')} made anew`;
+      const how = `${width}×${height}, ${made}, ${counted(making.iterations, 'iteration')}, seed ${seed}`;
+      print(`Picture  ${visible(output.path)} (${how})\nAdapter  ${adapter}\nTime     ${phasesText(seconds)}\n`);
+    },
+  );
+}
+
+function checkOptions({ image, prompt, mask, box, variation, extend }: EditCommandOptions): void {
+  const refuse = (sentence: string): never => {
+    throw new ArgumentError(sentence);
+  };
+  if ([image, prompt, mask].filter((source) => source === '-').length > 1)
+    refuse('only one of --image, --mask and --prompt must be read from stdin: name a file for the others');
+  const extends_ = extend && Object.values(extend).some((by) => by > 0);
+  if (mask === undefined && !box && variation === undefined && !extends_)
+    refuse('what is made anew must be said: give --mask, --box, --variation or --extend');
+  if (mask !== undefined && box) refuse('--mask and --box must not be given together: paint the box into the mask');
+  if (variation !== undefined && extends_)
+    refuse('--variation and --extend must not be given together: extend the picture first, then vary it');
+}
+
+/** The mask of the options, if any: a file's, or the boxes' in the picture's own pixels. */
+async function readMask(
+  { mask, box }: EditCommandOptions,
+  { width, height }: Picture,
+  signal: AbortSignal,
+): Promise<Mask | undefined> {
+  if (mask !== undefined) {
+    const { bytes, name } = await readPictureFile(mask, signal);
+    return decodePicture(bytes, name, { asMask: true });
+  }
+  if (!box) return undefined;
+  const data = new Uint8Array(width * height);
+  for (const { x, y, width: w, height: h } of box) {
+    const [left, right, top, bottom] = [
+      Math.max(x, 0),
+      Math.min(x + w, width),
+      Math.max(y, 0),
+      Math.min(y + h, height),
+    ];
+    if (left >= right || top >= bottom)
+      throw new ArgumentError(
+        `--box must touch the picture, which is ${width}×${height}, but is ${[x, y, w, h].join()}`,
+      );
+    for (let row = top; row < bottom; row++) data.fill(255, row * width + left, row * width + right);
+  }
+  return { width, height, data };
+}
+
+/** The picture with its longest side at `side` pixels. */
+function brought(picture: Picture, side: number | undefined): Picture {
+  if (side === undefined) return picture;
+  const scale = side / Math.max(picture.width, picture.height);
+  const [width, height] = [picture.width, picture.height].map((length) => Math.max(1, Math.round(length * scale)));
+  return resize(picture, width, height);
+}
+
+/** The settings of an edit. @throws ArgumentError for more iterations than there are squares to make. */
+function settleEdit(options: EditCommandOptions, { grid, crop, made }: Edit, config: HarmonConfig): Making {
+  const iterations = options.numIter ?? Math.min(64, made);
+  if (iterations > made)
+    throw new ArgumentError(
+      `--num-iter must be at most ${made}, one for each square that is made anew, but is ${iterations}`,
+    );
+  const canvas = [16 * grid[1], 16 * grid[0]] as const;
+  const making = settleMaking({ ...options, imageSize: canvas, numIter: iterations }, config);
+  return { ...making, imageSize: [crop.width, crop.height] };
+}
+
+function recordOf({ mask, variation, extend }: EditOptions, { grid, candidates }: Edit): EditRecord {
+  return {
+    ...(mask && { mask: rowsOf(tokenMask(grid, candidates)) }),
+    ...(variation !== undefined && { variation }),
+    ...(extend && { extend }),
+  };
+}
+
+/** `#` for squares that were made anew. */
+function rowsOf({ width, height, data }: Mask): string[] {
+  const row = (y: number) => Array.from(data.subarray(y * width, (y + 1) * width), (byte) => (byte ? '#' : '.'));
+  return Array.from({ length: height }, (_, y) => row(y).join(''));
+}
