@@ -1,7 +1,7 @@
 /** A tensor: the description of a value in a graph. It owns nothing; where its elements live is the plan's business. */
 import { type Dtype, bytesOf } from './dtype.ts';
 import { GraphError, OvertoneError } from './errors.ts';
-import { type Dim, add, divisible, isDim, maximum, mul, sameDim, shapeText } from './extent.ts';
+import { type Dim, add, ceilDiv, divisible, isDim, maximum, mul, sameDim, shapeText } from './extent.ts';
 import type { Graph, Node } from './graph.ts';
 
 /** Where windows may begin: WebGPU's default minStorageBufferOffsetAlignment. */
@@ -165,6 +165,18 @@ export function windowed(x: Tensor, start: Dim, shape: readonly Dim[]): Tensor {
     role: root(x).role,
     view: { base: root(x), window: typeof first === 'number' ? first - rest : first, offset: rest, stride },
   });
+}
+
+/**
+ * All from the start of the window of `x`, whose rows are aligned, to its end as contiguous rows of four elements; where `x` is columns, whole rows of its
+ * root, so that views of other columns have the same.
+ */
+export function surroundings(x: Tensor): Tensor {
+  const { offset, stride } = placement(x);
+  const inside = typeof stride === 'number' && maximum(offset) + width(x) <= stride;
+  const end = inside ? mul(rows(x), stride) : add(offset, mul(rows(x), stride), width(x), mul(-1, stride));
+  const view: View = { base: root(x), window: windowStart(x), offset: 0, stride: 4 };
+  return x.graph.add({ name: x.name, dtype: x.dtype, shape: [ceilDiv(end, 4), 4], role: root(x).role, view });
 }
 
 /** Bytes that a kernel is given of `x`: from the start of its window to its end, at the extents' maxima, padded to whole vec4s; else its whole root. */

@@ -1,10 +1,18 @@
 /** attention(q, k, v, { heads, kvHeads, causal, past }): softmax(q·kᵀ/√D)·v for each head, over the rows at hand or over a cache. */
 import { type AttentionOptions, attentionShader, attentionSplits, attentionTile } from '../../../shaders/attention.ts';
+import {
+  attentionSubgroupDepth,
+  attentionSubgroupShader,
+  attentionSubgroupTile,
+} from '../../../shaders/attention_subgroup.ts';
+import { subgroupLanes } from '../../../shaders/linear_subgroup.ts';
 import { GraphError } from '../errors.ts';
 import { ceilDiv, isCount, mul, shapeText } from '../extent.ts';
-import { type Op, call, checkDtype, checkShape } from '../op.ts';
+import type { Node } from '../graph.ts';
+import { fitsFlatImage } from '../images.ts';
+import { type Limits, type Op, type Operand, call, checkDtype, checkShape } from '../op.ts';
 import { splitItems } from '../split.ts';
-import { type Tensor, isAligned, placement, vectorOffset, width } from '../tensor.ts';
+import { type Tensor, isAligned, placement, surroundings, vectorOffset, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
 export interface AttentionHeads {
@@ -24,7 +32,9 @@ const attentionOp: Op<Attrs> = {
   name: 'attention',
   flops: ({ inputs: { q, k } }) => mul(4, ...q.shape, k.shape[1]),
   split: (node, limits) => splitItems(node, ['q', 'k', 'v', 'past'], node.output.shape[0], limits),
-  lower({ inputs: { q, k, v, past }, attrs: { heads, kvHeads, causal }, output }) {
+  lower(node, { limits }) {
+    const { q, k, v, past } = node.inputs;
+    const { heads, kvHeads, causal } = node.attrs;
     const depth = width(q) / heads;
     const sharing = heads / kvHeads;
     const pairs = mul(q.shape[1], sharing);
@@ -33,23 +43,25 @@ const attentionOp: Op<Attrs> = {
       vector: depth % 4 === 0 && [q, k, v].every((x) => isAligned(x, 4)),
     };
     const [at, atKeys, atValues] = [placement(q), placement(k), placement(v)];
+    const subgroups = bySubgroups(node, limits);
+    const operand = (x: Tensor): Operand => (subgroups ? { image: surroundings(x), flat: true } : { tensor: x });
     return [
       {
-        label: 'attention',
-        shader: attentionShader(options),
+        label: subgroups ? 'attention_subgroup' : 'attention',
+        shader: subgroups ? attentionSubgroupShader({ depth }) : attentionShader(options),
         bind: {
-          q: { tensor: q },
-          k: { tensor: k },
-          v: { tensor: v },
+          q: operand(q),
+          k: operand(k),
+          v: operand(v),
           past: { tensor: past ?? q },
-          y: { tensor: output },
+          y: { tensor: node.output },
         },
         params: {
           rows: q.shape[1],
           keys: k.shape[1],
           kv_heads: kvHeads,
           sharing,
-          units: options.vector ? depth / 4 : depth,
+          ...(!subgroups && { units: options.vector ? depth / 4 : depth }),
           past_offset: past ? vectorOffset(past) : 0,
           has_past: past ? 1 : 0,
           causal: Number(causal),
@@ -60,11 +72,23 @@ const attentionOp: Op<Attrs> = {
           v_offset: atValues.offset,
           v_stride: atValues.stride,
         },
-        groups: mul(q.shape[0], kvHeads, attentionSplits(depth), ceilDiv(pairs, attentionTile)),
+        groups: subgroups
+          ? mul(q.shape[0], kvHeads, ceilDiv(pairs, attentionSubgroupTile(depth)))
+          : mul(q.shape[0], kvHeads, attentionSplits(depth), ceilDiv(pairs, attentionTile)),
       },
     ];
   },
 };
+
+/**
+ * Whether subgroups have the size that `attention_subgroup` is written for, and heads a width. It must not follow the rows of a pass, so that a row
+ * is the same in all; but for one row known when compiling the copies cost too much, and for one head there are too few tiles.
+ */
+function bySubgroups({ inputs: { q, k, v }, attrs: { heads } }: Node<Attrs>, limits: Limits): boolean {
+  const fits = width(q) / heads <= attentionSubgroupDepth && heads > 1 && q.shape[1] !== 1;
+  const copies = (x: Tensor) => isAligned(x, 4) && fitsFlatImage(surroundings(x), limits);
+  return limits.subgroupSize === subgroupLanes && fits && (width(q) / heads) % 4 === 0 && [q, k, v].every(copies);
+}
 
 /**
  * softmax(q·kᵀ/√D)·v. q (B, T, heads·D), k and v (B, S, kvHeads·D) → (B, T, heads·D). Row t of batch b sees keys 0 … past[b] + t when

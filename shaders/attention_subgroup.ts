@@ -1,0 +1,153 @@
+/**
+ * attention for subgroups of eight lanes: y = softmax(q·kᵀ/√D)·v, one kv head at a time.   q, k, v as flat images, y (B, T, heads·D).
+ *
+ * One subgroup, which is the whole workgroup, takes 16 or 8 rows of one kv head; a row is a pair (t, g) as in `attention`. It walks the keys 32 at a time
+ * from 0, up to the last one that any of its rows sees:
+ *   scores    a lane has keys l, l + 8, l + 16, l + 24 of the block, the components of a row's vec4f; q lies across the lanes and is handed on by
+ *             shuffle, 32 channels at a time, which take turns with one text: after each, the registers of q move up by one
+ *   weights   the block's largest score comes by subgroupMax; 2^(score − largest so far) stays in the lane
+ *   values    a lane has every eighth vec4 of channels; weights are handed on by shuffle
+ * Order of keys and arithmetic of a row do not depend on T, B or its place among the rows.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
+import { flatTexel, groupIndex, unroll } from './common.ts';
+import { subgroupLanes } from './linear_subgroup.ts';
+
+/** Rows of a workgroup. Narrow heads belong to small models, where compiling outweighs the rest. */
+export function attentionSubgroupTile(depth: number): number {
+  return depth <= 32 ? 8 : 16;
+}
+/** D must be a multiple of 4 up to this: a row's queries and sums lie in registers. */
+export const attentionSubgroupDepth = 128;
+const KEYS = 32;
+/** Keys whose values are read at once. */
+const AT_ONCE = 2;
+
+/** `depth` is D. */
+export function attentionSubgroupShader({ depth }: { readonly depth: number }): string {
+  const units = depth / 4;
+  const own = Math.ceil(units / 8); // vec4s of a row in a lane
+  const tile = attentionSubgroupTile(depth);
+  const rows = (line: (r: number) => string) => unroll(tile, line);
+  const blocks = (line: (b: number) => string) => unroll(own, line, ' ');
+  return wgsl`
+enable subgroups;
+struct Params {
+  rows: u32,       // T
+  keys: u32,       // S
+  kv_heads: u32,
+  sharing: u32,    // query heads of a kv head
+  past_offset: u32,
+  has_past: u32,   // 1: rows start at past[past_offset + b], 0: at 0, and something else is bound
+  causal: u32,     // 1: row t sees keys up to its own, 0: all rows see the same keys
+  q_offset: u32,   // elements
+  q_stride: u32,
+  k_offset: u32,
+  k_stride: u32,
+  v_offset: u32,
+  v_stride: u32,
+}
+@group(0) @binding(0) var q: texture_2d<f32>;
+@group(0) @binding(1) var k: texture_2d<f32>;
+@group(0) @binding(2) var v: texture_2d<f32>;
+@group(0) @binding(3) var<storage, read> past: array<u32>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<uniform> params: Params;
+const scaling = ${Math.LOG2E / Math.sqrt(depth)};   // of scores, for powers of 2
+const unseen = vec4f(-1e38);
+
+fn load(image: texture_2d<f32>, at: u32) -> vec4f {
+  return textureLoad(image, ${flatTexel('at')}, 0);
+}
+
+@compute @workgroup_size(${subgroupLanes})
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) count: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let index = ${groupIndex};
+  let pairs = params.rows * params.sharing;
+  let tiles = (pairs + ${tile - 1}u) / ${tile}u;
+  let first = (index % tiles) * ${tile}u;
+  let head = (index / tiles) % params.kv_heads;
+  let batch = index / (tiles * params.kv_heads);
+  let before = select(0u, past[params.past_offset + batch], params.has_past == 1u);
+  let key = (params.k_offset + batch * params.keys * params.k_stride + head * ${depth}u) / 4u;
+  let value = (params.v_offset + batch * params.keys * params.v_stride + head * ${depth}u) / 4u + lane;
+  ${rows(
+    (r) => `
+  let pair${r} = min(first + ${r}u, pairs - 1u);
+  let t${r} = pair${r} / params.sharing;
+  let seen${r} = min(params.keys, before + select(params.rows, t${r} + 1u, params.causal == 1u));
+  let query${r} = (params.q_offset + (batch * params.rows + t${r}) * params.q_stride + (head * params.sharing + pair${r} % params.sharing) * ${depth}u) / 4u + lane;
+  ${blocks((b) => `var q${r}_${b} = load(q, query${r} + ${8 * b}u); var sum${r}_${b} = vec4f();`)}
+  var total${r} = 0.0;          // of this lane's weights
+  var top${r} = unseen.x;       // largest score so far`,
+  )}
+  let end = seen${tile - 1};
+  for (var block = 0u; block < end; block += ${KEYS}u) {
+    ${unroll(4, (j) => `var key${j} = key + min(block + lane + ${8 * j}u, params.keys - 1u) * (params.k_stride / 4u);`)}
+    ${rows((r) => `var score${r} = vec4f();`)}
+    for (var unit = 0u; unit < ${units}u; unit += 8u) {
+      for (var j = 0u; j < min(8u, ${units}u - unit); j++) {
+        ${unroll(4, (j) => `let k${j} = load(k, key${j} + j);`)}
+        ${unroll(4, (i) => `let c${i} = vec4f(k0[${i}], k1[${i}], k2[${i}], k3[${i}]);`)}
+        ${rows((r) => unroll(4, (i) => `score${r} = fma(vec4f(subgroupShuffle(q${r}_0[${i}], j)), c${i}, score${r});`))}
+      }
+      ${unroll(4, (j) => `key${j} += 8u;`)}
+      #if ${own > 1}
+      ${rows((r) => `{ let turned = q${r}_0; ${unroll(own - 1, (b) => `q${r}_${b} = q${r}_${b + 1};`, ' ')} q${r}_${own - 1} = turned; }`)}
+      #endif
+    }
+    let number = block + lane + vec4u(0, 8, 16, 24);
+    ${rows(
+      (r) => `{
+      let visible = number < vec4u(seen${r});
+      let score = select(unseen, score${r}, visible);
+      let largest = max(top${r}, subgroupMax(max(max(score.x, score.y), max(score.z, score.w))));
+      let fading = select(exp2((top${r} - largest) * scaling), 1.0, top${r} == largest);
+      top${r} = largest;
+      score${r} = select(vec4f(), exp2((score - largest) * scaling), visible);
+      total${r} = fma(total${r}, fading, dot(score${r}, vec4f(1.0)));
+      ${blocks((b) => `sum${r}_${b} *= fading;`)}
+    }`,
+    )}
+    // each turn takes the weights of eight keys from the first component
+    for (var turn = block; turn < min(block + ${KEYS}u, end); turn += 8u) {
+      for (var j = 0u; j < 8u; j += ${AT_ONCE}u) {
+        ${unroll(
+          AT_ONCE,
+          (i) => `
+        let at${i} = value + min(turn + j + ${i}u, end - 1u) * (params.v_stride / 4u);
+        ${blocks((b) => `let v${i}_${b} = load(v, at${i} + ${8 * b}u);`)}`,
+        )}
+        ${rows((r) =>
+          unroll(
+            AT_ONCE,
+            (i) =>
+              `{ let weight = vec4f(subgroupShuffle(score${r}.x, j + ${i}u)); ${blocks((b) => `sum${r}_${b} = fma(weight, v${i}_${b}, sum${r}_${b});`)} }`,
+          ),
+        )}
+      }
+      ${rows((r) => `score${r} = score${r}.yzwx;`)}
+    }
+  }
+  for (var pair = first; pair < min(first + ${tile}u, pairs); pair++) {
+    var total = total0;
+    ${blocks((b) => `var part${b} = sum0_${b};`)}
+    switch pair - first {
+      ${unroll(tile - 1, (r) => `case ${r + 1}u: { total = total${r + 1}; ${blocks((b) => `part${b} = sum${r + 1}_${b};`)} }`)}
+      default: {}
+    }
+    let all = subgroupAdd(total);
+    let row = (batch * params.rows + pair / params.sharing) * params.kv_heads + head;
+    let to = (row * params.sharing + pair % params.sharing) * ${units}u;
+    for (var unit = lane; unit < ${units}u; unit += 8u) {
+      y[to + unit] = part0 / all;
+      ${unroll(own - 1, (b) => `part${b} = part${b + 1};`, ' ')}
+    }
+  }
+}
+`;
+}
