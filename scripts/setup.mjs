@@ -12,7 +12,8 @@ import { ensureSwiftShader, ensureVulkan } from './vulkan.mjs';
 import { files, LOG, read, root, say, SetupError, stamp, state } from './workspace.mjs';
 
 /**
- * Sets up what `kind` needs: 'start' any Vulkan driver, 'tests' every adapter that the tests run on, 'build' neither.
+ * Sets up what `kind` needs: 'start' any Vulkan driver, 'peers' also the engines that the benchmark compares with, 'tests' every adapter that
+ * the tests run on, 'build' none of these.
  * Resolves to a function that stops answering signals; until it is called, a signal ends all children and this process.
  * Exits with one sentence when it cannot go on.
  */
@@ -24,9 +25,10 @@ export async function setUp(kind) {
     checkNode();
     mkdirSync(state, { recursive: true });
     release = await takeLock(join(state, 'setup.lock'), (pid) => say(`Waiting for the set-up of process ${pid}`));
-    await ensurePackages();
+    await ensurePackages(root, 'the JavaScript packages');
+    if (kind === 'peers') await ensurePackages(join(root, 'bench/peers'), 'the engines to compare with');
     await ensureBuild();
-    if (process.platform === 'linux' && kind === 'start') await ensureVulkan();
+    if (process.platform === 'linux' && ['start', 'peers'].includes(kind)) await ensureVulkan();
     if (process.platform === 'linux' && kind === 'tests') {
       for (const { manifest } of testAdapters()) {
         await (manifest === swiftshader() ? ensureSwiftShader(manifest) : ensureVulkan(manifest));
@@ -49,23 +51,28 @@ function checkNode() {
   throw new SetupError(`Overtone needs Node 20.19 or newer, and this is ${process.version}: install a newer Node.`);
 }
 
-/** npm writes node_modules/.package-lock.json when it is done: what the lock asks for must be in it (optional parts may be for other systems). */
-async function ensurePackages() {
+/**
+ * Installs what the lock of a folder asks for. npm writes node_modules/.package-lock.json when it is done: all of it must be in there (optional
+ * parts may be for other systems).
+ */
+async function ensurePackages(folder, what) {
   const packages = (path) => Object.entries(JSON.parse(read(path) || '{}').packages ?? {});
-  const installed = new Map(packages(join(root, 'node_modules/.package-lock.json')));
+  const installed = new Map(packages(join(folder, 'node_modules/.package-lock.json')));
   const differs = ([path, { version, integrity, optional }]) =>
     path && !optional && (installed.get(path)?.version !== version || installed.get(path)?.integrity !== integrity);
-  if (!packages(join(root, 'package-lock.json')).some(differs)) return;
-  say(`Installing the JavaScript packages with npm ci (about a minute; log: ${LOG})`);
+  if (!packages(join(folder, 'package-lock.json')).some(differs)) return;
+  say(`Installing ${what} with npm ci (about a minute; log: ${LOG})`);
   const args = 'ci --no-fund --no-audit --ignore-scripts --include=dev --include=optional'.split(' ');
   const cli = process.env.npm_execpath ?? '';
-  if (basename(cli) === 'npm-cli.js') await step('npm ci', process.execPath, [cli, ...args]);
-  else await step('npm ci', 'npm', args, { shell: process.platform === 'win32' });
+  if (basename(cli) === 'npm-cli.js') await step('npm ci', process.execPath, [cli, ...args], { cwd: folder });
+  else await step('npm ci', 'npm', args, { cwd: folder, shell: process.platform === 'win32' });
 }
 
 /** Builds dist when a source has changed since the last build. */
 async function ensureBuild() {
-  const folders = ['src', 'shaders', 'node', 'bench'].flatMap((name) => files(join(root, name)));
+  const folders = ['src', 'shaders', 'node', 'bench', 'tests/cases', 'tests/support'].flatMap((name) =>
+    files(join(root, name)).filter((path) => path.endsWith('.ts')),
+  );
   const single = ['package.json', 'package-lock.json', 'tsconfig.base.json', 'tsdown.config.ts'];
   const paths = [...single.map((name) => join(root, name)), ...folders];
   const sources = paths.map((path) => `${relative(root, path)}\n${read(path)}`).join('\0');

@@ -1,7 +1,7 @@
 /** What every script shares: where the project lies, where set-up keeps its log and stamps, and how it speaks. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -21,12 +21,13 @@ export const say = (line) => process.stderr.write(`overtone: ${line}\n`);
 /** The text of a file, empty where there is none. */
 export const read = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : '');
 
-/** All files under a folder, sorted; none where there is no folder. */
+/** All files under a folder but those of installed packages, sorted; none where there is no folder. */
 export const files = (folder) =>
   existsSync(folder)
     ? readdirSync(folder, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
         .map((entry) => join(entry.parentPath, entry.name))
+        .filter((path) => !relative(folder, path).split(sep).includes('node_modules'))
         .sort()
     : [];
 

@@ -44,7 +44,7 @@ export async function main(args: readonly string[]): Promise<never> {
 }
 
 /** Says what went wrong in one sentence; returns the exit code. */
-function report(error: unknown, verbose: boolean): number {
+export function report(error: unknown, verbose: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has said it
   const isOurs = error instanceof OvertoneError;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));

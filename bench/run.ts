@@ -1,0 +1,96 @@
+/** A run of the benchmark: calibration, the tasks while their kernels are cold, then op after op. */
+import { cpus, totalmem } from 'node:os';
+import { readFileSync } from 'node:fs';
+import type { Progress } from '../node/cli/progress.ts';
+import { languageFeatures, openDevice } from '../node/device.ts';
+import { packageFile } from '../node/package.ts';
+import { type Device, throwIfAborted } from '../src/engine/index.ts';
+import { calibrate } from './calibrate.ts';
+import { chosen, loadLists } from './cases.ts';
+import { measureOp, peerVersions } from './ops.ts';
+import { PeerProcess, peerNames } from './peer.ts';
+import { measurePhases } from './phases.ts';
+import type { BenchOptions } from './program.ts';
+import type { BenchRecord, Row } from './record.ts';
+import { Timer } from './timer.ts';
+
+export interface BenchContext {
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  /** Hears each row as it is measured. */
+  readonly onRow: (row: Row) => void;
+}
+
+/** Every kernel is to be compiled anew; our own process alone, before Dawn loads the driver. */
+function coldDriver(): void {
+  process.env.MESA_SHADER_CACHE_DISABLE = 'true';
+  process.env.__GL_SHADER_DISK_CACHE = '0';
+}
+
+export async function measure(options: BenchOptions, { signal, progress, onRow }: BenchContext): Promise<BenchRecord> {
+  const cases = chosen(await loadLists(), options.ops, options.quick ?? false);
+  const peers = options.peers ? peerNames.map((name) => new PeerProcess(name, options.clock)) : [];
+  coldDriver();
+  const device = await openDevice({
+    dawn: ['disable-dawn-features=timestamp_quantization'],
+    features: ['timestamp-query', 'shader-f16'],
+  });
+  const timer = await Timer.create(device, options.clock);
+  progress.step('Measuring the adapter', 1);
+  const calibrated = await calibrate(device, timer, languageFeatures());
+  try {
+    const withPhases = options.phases && !options.ops;
+    const modelStep = withPhases ? progress.step('Running the embedded model', 1) : undefined;
+    const model = withPhases
+      ? await measurePhases(device, {
+          clock: options.clock,
+          iterations: 16,
+          repeats: options.quick ? 2 : 5,
+          signal,
+          onStep: (done, total) => modelStep?.update(done / total),
+        })
+      : { phases: [] };
+    const rows: Row[] = [];
+    const step = progress.step('Measuring ops', cases.length);
+    for (const timedCase of cases) {
+      throwIfAborted(signal, 'bench');
+      const settings = options.quick ? { budget: 2500, patience: 30_000 } : { budget: 5000, patience: 90_000 };
+      const row = await measureOp({ device, timer, calibrated, peers }, timedCase, settings);
+      rows.push(row);
+      onRow(row);
+      step.update(rows.length);
+    }
+    return {
+      ...describe(device),
+      versions: { ...ownVersions(), ...peerVersions(peers) },
+      clock: timer.means,
+      calibration: calibrated.calibration,
+      rows,
+      ...model,
+    };
+  } finally {
+    progress.stop();
+    for (const peer of peers) peer.end();
+    calibrated.destroy();
+    device.destroy();
+  }
+}
+
+function describe(device: Device): Pick<BenchRecord, 'adapter' | 'driver' | 'machine' | 'measured'> {
+  const { vendor, architecture, device: name, description } = device.gpu.adapterInfo;
+  const processors = cpus();
+  return {
+    adapter: [vendor, architecture, name].filter(Boolean).join(' '),
+    driver: description,
+    machine: `${processors.length} × ${processors[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`,
+    measured: new Date().toISOString().slice(0, 16).replace('T', ' '),
+  };
+}
+
+function ownVersions(): Record<string, string> {
+  const { version, dependencies } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as {
+    version: string;
+    dependencies: Record<string, string>;
+  };
+  return { overtone: version, 'webgpu (Dawn)': dependencies.webgpu, node: process.versions.node };
+}

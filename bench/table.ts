@@ -1,0 +1,128 @@
+/** Tables for people: columns as wide as what stands in them. */
+import { type BenchRecord, type Phase, type Row, fastestPeer } from './record.ts';
+
+export interface Column<T> {
+  readonly head: string;
+  readonly text: (row: T) => string;
+  readonly align?: 'left' | 'right';
+}
+
+/** Lines of a table: heads, then one line a row; numbers to the right. */
+export function table<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
+  const cells = [columns.map((c) => c.head), ...rows.map((row) => columns.map((c) => c.text(row)))];
+  const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i].length)));
+  const pad = (text: string, i: number) =>
+    columns[i].align === 'left' ? text.padEnd(widths[i]) : text.padStart(widths[i]);
+  return cells.map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
+}
+
+/** Three significant digits at most, none after the point from 100 up: 0.0123, 4.56, 789, 12345. */
+export function digits(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  const size = Math.abs(value);
+  if (size >= 99.95) return String(Math.round(value));
+  if (size < 0.001) return value === 0 ? '0' : value.toExponential(1);
+  return value
+    .toPrecision(size < 0.01 ? 2 : 3)
+    .replace(/(\.\d*?)0+$/, '$1')
+    .replace(/\.$/, '');
+}
+
+export const percent = (share: number): string => `${digits(100 * share)}%`;
+
+const times = (ratio: number): string => `${digits(ratio)}×`;
+
+const peersOf = (rows: readonly Row[]) => [
+  ...new Set(rows.flatMap((r) => [...Object.keys(r.peers), ...Object.keys(r.failed)])),
+];
+
+/** The ops, one line a shape. With peers, their calls stand beside ours. */
+export function opTable(rows: readonly Row[]): string {
+  const peers = peersOf(rows);
+  const own: Column<Row>[] = [
+    { head: 'op', align: 'left', text: (r) => r.op },
+    { head: 'shape', align: 'left', text: (r) => r.shape },
+    { head: 'ms', text: (r) => digits(r.ms) },
+    { head: 'GFLOP/s', text: (r) => digits(r.gflops) },
+    { head: 'GB/s', text: (r) => digits(r.gbps) },
+    { head: 'bound', align: 'left', text: (r) => r.bound },
+    { head: 'share', text: (r) => percent(r.share) },
+    { head: 'compile ms', text: (r) => digits(r.compile) },
+    { head: 'call ms', text: (r) => digits(r.call) },
+  ];
+  const theirs = peers.map((name): Column<Row> => ({
+    head: name,
+    text: (r) => (name in r.peers ? digits(r.peers[name]) : name in r.failed ? 'fails' : '–'),
+  }));
+  const ratio: Column<Row> = {
+    head: 'ratio',
+    text: (r) => (fastestPeer(r) ? times(fastestPeer(r)!.ms / r.call) : '–'),
+  };
+  const form: Column<Row> = { head: 'form', align: 'left', text: (r) => r.variant };
+  return table(rows, [...own, ...(peers.length > 0 ? [...theirs, ratio] : []), form]);
+}
+
+/** Why peers have no time, one line each. */
+export const failures = (rows: readonly Row[]): string[] =>
+  rows.flatMap((r) => Object.entries(r.failed).map(([name, why]) => `${name}, ${r.op} ${r.shape}: ${why}`));
+
+/** The adapter's rates in words, one line each. */
+export function calibrationLines({ calibration: c, clock }: BenchRecord): string[] {
+  const gflops = (value: number | undefined, unit = 'GFLOP/s') =>
+    value === undefined ? 'none' : `${digits(value)} ${unit}`;
+  return [
+    `multiply-add   f32 ${gflops(c.f32)}, f16 ${gflops(c.f16)}, packed integer dot ${gflops(c.dot4, 'GOP/s')}`,
+    `copy           ${digits(c.copy)} GB/s, by a kernel ${digits(c.kernelCopy)} GB/s (read and written)`,
+    `launch         ${digits(c.dispatch)} µs a dispatch, ${digits(c.submit)} ms a submit until its end is known`,
+    `clock          ${clock}`,
+  ];
+}
+
+/** A phase in words, then its passes. */
+export function phaseLines(phase: Phase): string[] {
+  const { seconds, iteration, firstToken, tokensPerSecond } = phase;
+  const facts = [
+    `${digits(seconds)} s`,
+    iteration !== undefined && `${digits(iteration)} s an iteration`,
+    firstToken !== undefined && `${digits(firstToken)} s to the first token`,
+    tokensPerSecond !== undefined && `${digits(tokensPerSecond)} tokens/s`,
+    `${phase.dispatches} dispatches`,
+    `${digits(phase.first)} s the first time`,
+  ];
+  const passes = passesOf(phase);
+  const lines = table(passes, [
+    { head: '  pass', align: 'left', text: (p) => `  ${p.pass}` },
+    { head: 'dispatches', text: (p) => String(p.dispatches) },
+    { head: 'device ms', text: (p) => (p.ms === undefined ? '–' : digits(p.ms)) },
+    { head: 'most of it in', align: 'left', text: (p) => p.kernels },
+  ]);
+  return [`${phase.task} ${phase.what}: ${facts.filter(Boolean).join(', ')}`, lines];
+}
+
+export interface Pass {
+  readonly pass: string;
+  readonly dispatches: number;
+  readonly ms: number | undefined;
+  /** The three that take longest. */
+  readonly kernels: string;
+}
+
+/** The passes of a phase, longest first. */
+export function passesOf({ passes }: Phase): Pass[] {
+  const names = [...new Set(passes.map((p) => p.pass))];
+  return names
+    .map((pass) => {
+      const own = passes.filter((p) => p.pass === pass);
+      const timed = own.every((p) => p.ms !== undefined);
+      return {
+        pass,
+        dispatches: own.reduce((sum, p) => sum + p.dispatches, 0),
+        ms: timed ? own.reduce((sum, p) => sum + p.ms!, 0) : undefined,
+        kernels: own
+          .slice(0, 3)
+          .map((p) => `${p.kernel}${p.ms === undefined ? '' : ` ${digits(p.ms)}`}`)
+          .join(', '),
+      };
+    })
+    .sort((a, b) => (b.ms ?? b.dispatches) - (a.ms ?? a.dispatches));
+}
