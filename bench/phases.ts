@@ -1,8 +1,8 @@
-/** The two tasks of the embedded model, from request to result, and where their time goes. */
-import { openHarmon } from '../node/model.ts';
+/** The two tasks of a model, from request to result, and where their time goes. */
 import type { Device } from '../src/engine/index.ts';
 import type { GeneratedPicture, Harmon } from '../src/harmon/index.ts';
 import { type Clock, startWatch } from './clock.ts';
+import { type ModelName, openModel } from './models.ts';
 import { Profile } from './profile.ts';
 import type { BenchRecord, Phase } from './record.ts';
 import { median } from './stats.ts';
@@ -11,6 +11,9 @@ const PROMPT = 'a panda on the left and a burger on the right';
 const QUESTION = 'What is on the left?';
 
 export interface PhaseSettings {
+  readonly model: ModelName;
+  /** Side of the picture; the model's own without. */
+  readonly imageSize?: number;
   readonly clock: Clock;
   readonly iterations: number;
   /** Repetitions after the first, cold one. */
@@ -28,9 +31,9 @@ export async function measurePhases(
   const total = 2 * (repeats + 2);
   let done = 0;
   const step = () => settings.onStep?.(++done, total);
-  const model = await openHarmon({ device, signal });
+  const model = await openModel(settings.model, device, signal);
   try {
-    const make = async () => (await draw(model, settings)) satisfies GeneratedPicture;
+    const make = () => draw(model, settings);
     const [firstPicture, picture] = await clocked(clock, make);
     step();
     const pictures: number[] = [];
@@ -42,23 +45,23 @@ export async function measurePhases(
     const drawing = await profiled(device, make);
     step();
 
-    const ask = () => answer(model, picture, clock, signal);
+    const ask = () => answer(model, picture, settings);
     const [firstAnswer] = await clocked(clock, ask);
     step();
-    const answers: { seconds: number; firstToken: number; tokensPerSecond: number }[] = [];
+    const answers: { seconds: number; firstToken: number; tokensPerSecond?: number }[] = [];
     for (let i = 0; i < repeats; i++) {
       const [whole, said] = await clocked(clock, ask);
       answers.push({ seconds: whole, ...said });
       step();
     }
-    const of = (key: keyof (typeof answers)[number]) => median(answers.map((a) => a[key]));
+    const of = (key: keyof (typeof answers)[number]) => median(answers.flatMap((a) => a[key] ?? []));
     const describing = await profiled(device, ask);
     step();
     const [height, width] = [picture.height, picture.width];
     const phases: Phase[] = [
       {
         task: 'text2image',
-        what: `${width}×${height}, ${settings.iterations} iterations, guidance 3`,
+        what: `${model.config.name} ${width}×${height}, ${settings.iterations} iterations, guidance 3`,
         first: firstPicture,
         seconds,
         iteration: seconds / settings.iterations,
@@ -66,11 +69,11 @@ export async function measurePhases(
       },
       {
         task: 'image2text',
-        what: `${width}×${height}, “${QUESTION}”`,
+        what: `${model.config.name} ${width}×${height}, “${QUESTION}”`,
         first: firstAnswer,
         seconds: of('seconds'),
         firstToken: of('firstToken'),
-        tokensPerSecond: of('tokensPerSecond'),
+        ...(answers.some((a) => a.tokensPerSecond !== undefined) && { tokensPerSecond: of('tokensPerSecond') }),
         ...describing,
       },
     ];
@@ -80,18 +83,21 @@ export async function measurePhases(
   }
 }
 
-async function draw(model: Harmon, { iterations, signal }: PhaseSettings): Promise<GeneratedPicture> {
-  const [picture] = await model.generate({ prompt: PROMPT, iterations, seed: 1, signal });
+async function draw(model: Harmon, { iterations, imageSize, signal }: PhaseSettings): Promise<GeneratedPicture> {
+  const [picture] = await model.generate({ prompt: PROMPT, iterations, imageSize, seed: 1, signal });
   return picture;
 }
 
 /** Seconds to the first token, and tokens a second from there on. */
-async function answer(model: Harmon, picture: GeneratedPicture, clock: Clock, signal?: AbortSignal) {
+async function answer(model: Harmon, picture: GeneratedPicture, { clock, imageSize, signal }: PhaseSettings) {
   const watch = startWatch(clock);
   const at: number[] = [];
   const onToken = () => void at.push(watch() / 1e3);
-  for await (const _ of model.describe(picture, { question: QUESTION, maxNewTokens: 64, signal, onToken }));
-  return { firstToken: at[0], tokensPerSecond: (at.length - 1) / (at[at.length - 1] - at[0]) };
+  for await (const _ of model.describe(picture, { question: QUESTION, maxNewTokens: 64, imageSize, signal, onToken }));
+  return {
+    firstToken: at[0],
+    tokensPerSecond: at.length > 1 ? (at.length - 1) / (at[at.length - 1] - at[0]) : undefined,
+  };
 }
 
 async function clocked<T>(clock: Clock, task: () => Promise<T>): Promise<[seconds: number, result: T]> {

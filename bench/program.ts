@@ -1,15 +1,20 @@
 /** The benchmark's command line. */
 import { Command, Option } from 'commander';
-import { number } from '../node/cli/values.ts';
+import { number, side, whole } from '../node/cli/values.ts';
 import { visibleLines } from '../node/cli/wording.ts';
 import { type Clock, clocks } from './clock.ts';
+import { type ModelName, modelNames } from './models.ts';
 import { ArgumentError } from '../src/engine/index.ts';
 
 export interface BenchOptions {
-  readonly ops?: readonly string[];
+  /** False without ops. */
+  readonly ops?: readonly string[] | false;
   readonly quick?: boolean;
   readonly peers: boolean;
   readonly phases: boolean;
+  readonly model: ModelName;
+  readonly imageSize?: number;
+  readonly iterations: number;
   readonly clock: Clock;
   readonly json?: string;
   readonly html?: string;
@@ -25,10 +30,18 @@ export function createProgram(run: (options: BenchOptions) => Promise<void>): Co
       "Times every op at Harmon's sizes and both tasks of the embedded model, beside what the adapter can do and beside other engines.",
     )
     .optionsGroup('What is measured:')
-    .option('--ops <names>', 'only these ops, separated by commas; no tasks', names)
+    .option('--ops <names>', 'only these ops, separated by commas, and no tasks', names)
+    .option('--no-ops', 'only the tasks')
     .option('--quick', 'one size of each op, in under ten minutes on two cores')
     .option('--no-peers', 'without onnxruntime-web, tfjs and jax-js')
-    .option('--no-phases', 'without the tasks of the embedded model')
+    .option('--no-phases', 'without the tasks of the model')
+    .addOption(
+      new Option('--model <name>', 'whose tasks: the published sizes have weights made by a formula')
+        .choices(modelNames)
+        .default('embedded'),
+    )
+    .option('--image-size <pixels>', "side of the tasks' picture (default: the model's own)", side('--image-size'))
+    .option('--iterations <n>', 'of text to image', whole('--iterations', 1, 65536), 16)
     .addOption(
       new Option('--clock <kind>', 'processor: time of the processors, for software adapters on a busy machine')
         .choices(clocks)

@@ -51,7 +51,7 @@ export interface PassTime {
   readonly ms?: number;
 }
 
-/** One task of the embedded model, from start to result, seconds. */
+/** One task of a model, from start to result, seconds. */
 export interface Phase {
   readonly task: 'text2image' | 'image2text';
   readonly what: string;

@@ -58,7 +58,7 @@ ${dataTable(['pass', 'dispatches', 'device ms'], passes, ['pass'])}`;
   const held = memory ? `It held at most ${digits(memory.peak / 1e6)} MB on the device. ` : '';
   const how =
     'Times on the device are from one more run, with timestamps around every dispatch, which cost time themselves.';
-  return `<h2>The embedded model</h2><p>${held}${how}</p>${parts.join('\n')}`;
+  return `<h2>The model's tasks</h2><p>${held}${how}</p>${parts.join('\n')}`;
 }
 
 function rowSections(rows: readonly Row[], record: BenchRecord, peers: readonly string[]): string {

@@ -28,7 +28,7 @@ function coldDriver(): void {
 }
 
 export async function measure(options: BenchOptions, { signal, progress, onRow }: BenchContext): Promise<BenchRecord> {
-  const cases = chosen(await loadLists(), options.ops, options.quick ?? false);
+  const cases = options.ops === false ? [] : chosen(await loadLists(), options.ops, options.quick ?? false);
   const peers = options.peers ? peerNames.map((name) => new PeerProcess(name, options.clock)) : [];
   coldDriver();
   const device = await openDevice({
@@ -40,11 +40,13 @@ export async function measure(options: BenchOptions, { signal, progress, onRow }
   const calibrated = await calibrate(device, timer, languageFeatures());
   try {
     const withPhases = options.phases && !options.ops;
-    const modelStep = withPhases ? progress.step('Running the embedded model', 1) : undefined;
+    const modelStep = withPhases ? progress.step('Running the model', 1) : undefined;
     const model = withPhases
       ? await measurePhases(device, {
           clock: options.clock,
-          iterations: 16,
+          model: options.model,
+          imageSize: options.imageSize,
+          iterations: options.iterations,
           repeats: options.quick ? 2 : 5,
           signal,
           onStep: (done, total) => modelStep?.update(done / total),
