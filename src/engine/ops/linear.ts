@@ -147,7 +147,7 @@ function lowerSubgroup({ inputs, attrs, output }: Node<LinearAttrs>, context: Lo
   const parts = partsOf(inputs, context, 'columns');
   const bias = biasOf(inputs, context);
   const columns = width(output);
-  const tile = maximum(rows(x)) > 256 ? 16 : 8;
+  const tile = maximum(rows(x)) > 8 ? 16 : 8;
   return parts.map(({ weight, part, start, rows: own }) => {
     const weights: Operand = { weight, part };
     return {
