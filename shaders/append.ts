@@ -1,10 +1,10 @@
 /** append: cache[b, past[b] + t] = x[b, t], row by row; rows that would lie beyond the cache are not written. */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { entry, groupIndex } from './common.ts';
+import { cached, entry, groupIndex } from './common.ts';
 
 export const appendLanes = 64;
 
-export function appendShader(o: { readonly vector: boolean }): string {
+export const appendShader = cached((o: { readonly vector: boolean }): string => {
   const type = o.vector ? 'vec4f' : 'f32';
   const per = o.vector ? 4 : 1;
   return wgsl`
@@ -32,4 +32,4 @@ ${entry(appendLanes)} {
   y[(batch * params.cached + position) * width + index % width] = x[(params.x_offset + row * params.x_stride) / ${per}u + index % width];
 }
 `;
-}
+});

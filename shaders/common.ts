@@ -6,6 +6,17 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 
 export type Storage = 'f32' | 'f16' | 'bf16';
 
+/** The same function of its options (plain values), which makes each text once: plans of large models ask for the same kernels hundreds of times. */
+export function cached<Options extends object>(make: (options: Options) => string): (options: Options) => string {
+  const made = new Map<string, string>();
+  return (options) => {
+    const key = JSON.stringify(options);
+    let text = made.get(key);
+    if (text === undefined) made.set(key, (text = make(options)));
+    return text;
+  };
+}
+
 /** Text for i = 0 … n−1. */
 export function unroll(n: number, line: (i: number) => string, separator = '\n'): string {
   return Array.from({ length: n }, (_, i) => line(i)).join(separator);

@@ -7,7 +7,7 @@
  * are uniforms, so that one pipeline serves nearly every convolution of a model. Results leave through one store in a loop, which keeps the text, and compiling it, short.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { type Storage, declareTensor, entry, groupIndex, unroll } from './common.ts';
+import { type Storage, cached, declareTensor, entry, groupIndex, unroll } from './common.ts';
 
 export interface Conv2dOptions {
   readonly weight: Storage;
@@ -19,7 +19,7 @@ export interface Conv2dOptions {
 /** Positions and channels of a workgroup. */
 export const conv2dTile = 32;
 
-export function conv2dShader(o: Conv2dOptions): string {
+export const conv2dShader = cached((o: Conv2dOptions): string => {
   const type = o.vector ? 'vec4f' : 'f32';
   const per = o.vector ? 4 : 1;
   const at = o.vector ? 'weight_at4' : 'weight_at';
@@ -91,4 +91,4 @@ ${entry(64)} {
   }
 }
 `;
-}
+});

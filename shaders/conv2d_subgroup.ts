@@ -7,7 +7,7 @@
  * as in `linear_subgroup`. The columns of the filter take turns with one text: after each, the pixels move up by one. Pixels in the border are zeros.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { type Storage, flatTexel, groupIndex, unroll } from './common.ts';
+import { type Storage, cached, flatTexel, groupIndex, unroll } from './common.ts';
 import { columnWeights, subgroupColumns, subgroupLanes } from './linear_subgroup.ts';
 
 export interface Conv2dSubgroupOptions {
@@ -20,7 +20,7 @@ export const conv2dSubgroupDepth = 32;
 /** Positions of a workgroup. */
 export const conv2dSubgroupTile = { height: 4, width: 8 } as const;
 
-export function conv2dSubgroupShader(o: Conv2dSubgroupOptions): string {
+export const conv2dSubgroupShader = cached((o: Conv2dSubgroupOptions): string => {
   const { height, width } = conv2dSubgroupTile;
   const pixels = (line: (row: number, column: number) => string, columns: number) =>
     unroll(height, (row) => unroll(columns, (column) => line(row, column)));
@@ -102,4 +102,4 @@ fn main(
   }
 }
 `;
-}
+});

@@ -2,7 +2,7 @@
  * Element by element over rows: y = f(inputs), each input its own placement. One invocation computes one vec4 (or scalar) of y.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { entry, groupIndex } from './common.ts';
+import { cached, entry, groupIndex } from './common.ts';
 
 export interface ElementwiseOptions {
   readonly inputs: readonly string[];
@@ -17,7 +17,7 @@ export interface ElementwiseOptions {
 
 export const elementwiseLanes = 64;
 
-export function elementwiseShader(o: ElementwiseOptions): string {
+export const elementwiseShader = cached((o: ElementwiseOptions): string => {
   const type = o.vector ? 'vec4f' : 'f32';
   const per = o.vector ? 4 : 1;
   const load = (name: string) =>
@@ -43,4 +43,4 @@ ${entry(elementwiseLanes)} {
   y[index] = ${o.expression.replaceAll('T', type)};
 }
 `;
-}
+});

@@ -3,7 +3,7 @@
  * a split one; rows of other sources are left alone. One invocation copies one vec4 (or scalar) and widens it to f32.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { type Storage, declareTensor, entry, groupIndex } from './common.ts';
+import { type Storage, cached, declareTensor, entry, groupIndex } from './common.ts';
 
 export interface GatherOptions {
   readonly source: Storage;
@@ -12,7 +12,7 @@ export interface GatherOptions {
 
 export const gatherLanes = 64;
 
-export function gatherShader(o: GatherOptions): string {
+export const gatherShader = cached((o: GatherOptions): string => {
   const per = o.vector ? 4 : 1;
   return wgsl`
 struct Params {
@@ -38,4 +38,4 @@ ${entry(gatherLanes)} {
   y[at] = source_at${o.vector ? 4 : ''}((params.source_offset + source_row * params.source_stride) / ${per}u + at % width);
 }
 `;
-}
+});

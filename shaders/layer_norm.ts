@@ -5,7 +5,7 @@
  * costs no digits; partial sums meet in workgroup memory.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { entry, groupIndex, unroll } from './common.ts';
+import { cached, entry, groupIndex, unroll } from './common.ts';
 
 export interface LayerNormOptions {
   readonly vector: boolean;
@@ -13,7 +13,7 @@ export interface LayerNormOptions {
 
 export const normRows = 8;
 
-export function layerNormShader(o: LayerNormOptions): string {
+export const layerNormShader = cached((o: LayerNormOptions): string => {
   const type = o.vector ? 'vec4f' : 'f32';
   const per = o.vector ? 4 : 1;
   const sum = o.vector ? 'dot(v, vec4f(1.0))' : 'v';
@@ -70,4 +70,4 @@ ${entry(64)} {
   }
 }
 `;
-}
+});

@@ -7,7 +7,7 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Activation, declareActivation } from './activation.ts';
-import { type Storage, declareTensor, entry, groupIndex, unroll } from './common.ts';
+import { type Storage, cached, declareTensor, entry, groupIndex, unroll } from './common.ts';
 
 export interface LinearOptions {
   readonly weight: Storage;
@@ -22,7 +22,7 @@ export interface LinearOptions {
 
 export const linearTile = 32;
 
-export function linearShader(o: LinearOptions): string {
+export const linearShader = cached((o: LinearOptions): string => {
   const binding = { bias: 2, residual: o.bias ? 3 : 2, y: 2 + Number(o.bias) + Number(o.residual) };
   const y = o.vectorN ? 'vec4f' : 'f32';
   return wgsl`
@@ -108,4 +108,4 @@ fn store(row: u32, column: u32, sum: vec4f) {
   #endif
 }
 `;
-}
+});

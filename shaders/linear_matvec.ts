@@ -6,12 +6,12 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { declareActivation } from './activation.ts';
-import { declareTensor, entry, groupIndex, unroll } from './common.ts';
+import { cached, declareTensor, entry, groupIndex, unroll } from './common.ts';
 import type { LinearOptions } from './linear.ts';
 
 export const matvecOutputs = 8;
 
-export function linearMatvecShader(o: LinearOptions): string {
+export const linearMatvecShader = cached((o: LinearOptions): string => {
   const binding = { bias: 2, residual: o.bias ? 3 : 2, y: 2 + Number(o.bias) + Number(o.residual) };
   return wgsl`
 struct Params {
@@ -62,4 +62,4 @@ ${entry(64)} {
   y[at] = value;
 }
 `;
-}
+});

@@ -6,7 +6,7 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Activation, declareActivation } from './activation.ts';
-import { type Storage, entry, groupIndex, unroll } from './common.ts';
+import { type Storage, cached, entry, groupIndex, unroll } from './common.ts';
 import { columnWeights, subgroupColumns } from './linear_subgroup.ts';
 
 export interface LinearMatvecColumnsOptions {
@@ -14,7 +14,7 @@ export interface LinearMatvecColumnsOptions {
   readonly activation: Activation;
 }
 
-export function linearMatvecColumnsShader(o: LinearMatvecColumnsOptions): string {
+export const linearMatvecColumnsShader = cached((o: LinearMatvecColumnsOptions): string => {
   return wgsl`
 struct Params {
   depth: u32,        // K
@@ -58,4 +58,4 @@ ${entry(64)} {
   y[to] = value;
 }
 `;
-}
+});

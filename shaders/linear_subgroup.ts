@@ -8,7 +8,7 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Activation, declareActivation } from './activation.ts';
-import { type Storage, unroll } from './common.ts';
+import { type Storage, cached, unroll } from './common.ts';
 
 export interface LinearSubgroupOptions {
   readonly weight: Storage;
@@ -44,7 +44,7 @@ const widen: Record<Exclude<Storage, 'f32'>, string> = {
       let w2 = vec4f(b0.x, b1.x, b2.x, b3.x); let w3 = vec4f(b0.y, b1.y, b2.y, b3.y);`,
 };
 
-export function linearSubgroupShader(o: LinearSubgroupOptions): string {
+export const linearSubgroupShader = cached((o: LinearSubgroupOptions): string => {
   return wgsl`
 enable subgroups;
 struct Params {
@@ -101,4 +101,4 @@ fn main(
   }
 }
 `;
-}
+});

@@ -5,14 +5,14 @@
  * up to magnitudes of 1e18.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { entry, groupIndex, unroll } from './common.ts';
+import { cached, entry, groupIndex, unroll } from './common.ts';
 import { normRows } from './layer_norm.ts';
 
 export interface RmsNormOptions {
   readonly vector: boolean;
 }
 
-export function rmsNormShader(o: RmsNormOptions): string {
+export const rmsNormShader = cached((o: RmsNormOptions): string => {
   const type = o.vector ? 'vec4f' : 'f32';
   const per = o.vector ? 4 : 1;
   return wgsl`
@@ -44,4 +44,4 @@ ${entry(64)} {
   for (var i = lane & 7u; i < width; i += 8u) { y[row * width + i] = x[start + i] * scaling * weight[i]; }
 }
 `;
-}
+});

@@ -6,7 +6,7 @@
  * turns by itself. What is left is within an eighth of a turn after the quadrant is taken off; there sine and cosine are short polynomials.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { entry, groupIndex } from './common.ts';
+import { cached, entry, groupIndex } from './common.ts';
 
 export interface RopeOptions {
   /** D */
@@ -36,7 +36,7 @@ function table(name: string, values: readonly number[], vector: boolean): string
   return `const ${name} = array<vec4u, ${items.length}>(${items.join(', ')});`;
 }
 
-export function ropeShader(o: RopeOptions): string {
+export const ropeShader = cached((o: RopeOptions): string => {
   const per = o.vector ? 4 : 1;
   const [F, I, U] = o.vector ? ['vec4f', 'vec4i', 'vec4u'] : ['f32', 'i32', 'u32'];
   const half = o.depth / 2 / per;
@@ -104,4 +104,4 @@ ${entry(ropeLanes)} {
   y[to_head + ${half}u] = fma(b, c, a * s);
 }
 `;
-}
+});

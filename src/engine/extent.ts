@@ -87,20 +87,26 @@ export function extent(name: string, max: number): Size {
   return new Size([{ factor: 1, atoms: [atom] }]);
 }
 
+// A plan adds and multiplies thousands of dimensions, nearly all of them numbers.
+
 export function add(...dims: Dim[]): Dim {
-  return normal(dims.flatMap(termsOf));
+  const sizes = dims.filter((dim) => typeof dim !== 'number');
+  const rest = dims.reduce<number>((sum, dim) => (typeof dim === 'number' ? sum + dim : sum), 0);
+  return sizes.length === 0 ? rest : normal([...sizes, rest].flatMap(termsOf));
 }
 
 export function mul(...dims: Dim[]): Dim {
-  return dims.reduce<Dim>(
-    (product, dim) =>
-      normal(
-        termsOf(product).flatMap((a) =>
-          termsOf(dim).map((b) => ({ factor: a.factor * b.factor, atoms: [...a.atoms, ...b.atoms] })),
-        ),
-      ),
-    1,
-  );
+  let factor = 1;
+  let terms: readonly Term[] | undefined;
+  for (const dim of dims)
+    if (typeof dim === 'number') factor *= dim;
+    else terms = terms ? productOf(terms, dim.terms) : dim.terms;
+  if (!terms || factor === 0) return terms ? 0 : factor;
+  return normal(factor === 1 ? terms : terms.map((t) => ({ factor: factor * t.factor, atoms: t.atoms })));
+}
+
+function productOf(a: readonly Term[], b: readonly Term[]): Term[] {
+  return a.flatMap((x) => b.map((y) => ({ factor: x.factor * y.factor, atoms: [...x.atoms, ...y.atoms] })));
 }
 
 /** ceil(dim / by) */
