@@ -155,8 +155,8 @@ export async function createSession(device: Device, plan: Plan, options: Session
   }
 }
 
-/** All pipelines of a plan, compiled in parallel; waits for every one, also when one fails. */
-async function compileAll(device: Device, plan: Plan, signal: AbortSignal | undefined): Promise<Pipeline[]> {
+/** All pipelines of a plan, compiled in parallel; waits for every one, also when one fails. A session finds those that are there. */
+export async function compileAll(device: Device, plan: Plan, signal?: AbortSignal): Promise<Pipeline[]> {
   throwIfAborted(signal, plan.name);
   const results = await Promise.allSettled(plan.dispatches.map((d) => device.pipeline(d.label, d.shader)));
   return results.map((r) => {

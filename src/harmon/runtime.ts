@@ -9,6 +9,7 @@ import {
   SessionSet,
   type WeightSource,
   compile,
+  compileAll,
 } from '../engine/index.ts';
 import type { HarmonConfig } from './config.ts';
 import { vaeStride } from './config.ts';
@@ -36,15 +37,23 @@ export function compileFor(runtime: Runtime, graph: Graph, keep: readonly string
   });
 }
 
-/** Loads what the plans need and does not lie on the device yet, and makes their sessions. */
+/** Loads what the plans need and does not lie on the device yet, while the driver compiles their kernels, and makes their sessions. */
 export async function openSessions<Name extends string>(
   runtime: Runtime,
   plans: Readonly<Record<Name, Plan>>,
   options: { aliases?: Record<string, string>; signal?: AbortSignal; onProgress?: OnProgress } = {},
 ): Promise<SessionSet<Name>> {
-  const operands = Object.values<Plan>(plans).flatMap((plan) => plan.weights);
-  await runtime.weights.load(operands, runtime.source, options);
-  return SessionSet.create(runtime.device, plans, { weights: runtime.weights, ...options });
+  const { device, weights, source } = runtime;
+  const all = Object.values<Plan>(plans);
+  const loading = weights.load(
+    all.flatMap((plan) => plan.weights),
+    source,
+    options,
+  );
+  const compiling = all.map((plan) => compileAll(device, plan, options.signal));
+  for (const result of await Promise.allSettled([loading, ...compiling]))
+    if (result.status === 'rejected') throw result.reason;
+  return SessionSet.create(device, plans, { weights, ...options });
 }
 
 /** A position table of the checkpoint at `grid`, on the host. */
