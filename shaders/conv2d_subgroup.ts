@@ -1,10 +1,11 @@
 /**
- * conv2d for subgroups of eight lanes: y = x ∗ W + bias (+ residual), stride 1.   x (H, W, Cin) as a flat image, W (k, k, Cin) × Cout in blocks of
- * columns, y (positions, Cout).
+ * conv2d for subgroups of eight lanes: y = x ∗ W + bias (+ residual).   x (H, W, Cin) as a flat image, W (k, k, Cin) × Cout in blocks of columns, y
+ * (positions, Cout).
  *
  * One subgroup, which is the whole workgroup, computes 4 × 8 positions × 32 channels; each lane owns four neighbouring channels. For each row of the
  * filter, 32 channels of the ten pixels under a row of positions lie across the lanes after ten textureLoads; a shuffle hands each value to all,
- * as in `linear_subgroup`. The columns of the filter take turns with one text: after each, the pixels move up by one. Pixels in the border are zeros.
+ * as in `linear_subgroup`. The columns of the filter take turns with one text: after each, the pixels move up by one; with a stride of 2 each turn loads
+ * its own eight. Pixels in the border are zeros.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Storage, cached, flatTexel, groupIndex, unroll } from './common.ts';
@@ -12,6 +13,7 @@ import { columnWeights, subgroupColumns, subgroupLanes } from './linear_subgroup
 
 export interface Conv2dSubgroupOptions {
   readonly weight: Storage;
+  readonly stride: 1 | 2;
 }
 
 /** Cin must be a multiple, and Cout one of 4. */
@@ -71,17 +73,24 @@ fn main(
   let units = params.channels / 4u;
   ${pixels((r, c) => `var ${sum(r, c)} = vec4f();`, width)}
   for (var dy = 0u; dy < params.kernel; dy++) {
-    let row = top + dy + u32(params.top);
-    let column = left + u32(params.left);
+    let row = top * ${o.stride}u + dy + u32(params.top);
+    let column = left * ${o.stride}u + u32(params.left);
     for (var unit = 0u; unit < units; unit += 8u) {
+      #if ${o.stride === 1}
       ${pixels((r, c) => `var x${r}_${c} = pixel(row + ${r}u, column + ${c}u, unit + lane);`, width + 2)}
+      #endif
       for (var dx = 0u; dx < params.kernel; dx++) {
+        #if ${o.stride === 2}
+        ${pixels((r, c) => `let x${r}_${c} = pixel(row + ${2 * r}u, column + dx + ${2 * c}u, unit + lane);`, width)}
+        #endif
         var at = (((block * params.kernel + dy) * params.kernel + dx) * units + unit) * ${o.weight === 'f32' ? 32 : 16}u + lane;
         for (var j = 0u; j < 8u; j++) {
           ${columnWeights(o.weight)}
           ${pixels((r, c) => unroll(4, (i) => `${sum(r, c)} = fma(vec4f(subgroupShuffle(x${r}_${c}[${i}], j)), w${i}, ${sum(r, c)});`), width)}
         }
+        #if ${o.stride === 1}
         ${pixels((r, c) => `x${r}_${c} = x${r}_${c + 1};`, width + 1)}
+        #endif
       }
     }
   }

@@ -116,6 +116,8 @@ export const list: CaseList = {
     convCase(7, 16, 64, 65, { residual: true }),
     convCase(33, 16, 32, 32, { pad: 'corner', stride: 2 }),
     convCase(16, 7, 5, 16, { pad: 'corner', stride: 2 }),
+    convCase(17, 35, 128, 36, { pad: 'corner', stride: 2 }),
+    convCase(10, 9, 160, 8, { pad: 'same', stride: 2, dtype: 'bf16', residual: true }),
     convCase(2, 2, 4, 4, { pad: 'corner', stride: 2, residual: true }),
     convCase(3, 7, 4, 4, { pad: 'none' }),
     convCase(9, 8, 8, 4, { stride: 2, pad: 'same' }),

@@ -25,7 +25,7 @@ export type Padding = 'same' | 'corner' | 'none';
 
 interface Conv2dAttrs {
   readonly kernel: number;
-  readonly stride: number;
+  readonly stride: 1 | 2;
   readonly padding: Padding;
   /** x is read as if every pixel stood twice in both directions. */
   readonly upsampled: boolean;
@@ -91,9 +91,13 @@ const conv2dOp: Op<Conv2dAttrs> = {
   },
 };
 
-/** Whether subgroups have the size that `conv2d_subgroup` is written for, sizes are what it takes and x can be copied into an image. */
+/**
+ * Whether subgroups have the size that `conv2d_subgroup` is written for, sizes are what it takes and x can be copied into an image. Narrow models have
+ * so little work at a stride of 2 that another kernel takes longer to compile than it saves.
+ */
 function bySubgroups({ inputs: { x }, attrs, output }: Node<Conv2dAttrs>, context: Lowering): boolean {
-  const fits = width(x) % conv2dSubgroupDepth === 0 && width(output) % 4 === 0 && attrs.stride === 1;
+  const worth = attrs.stride === 1 || width(x) >= 128;
+  const fits = width(x) % conv2dSubgroupDepth === 0 && width(output) % 4 === 0 && worth;
   return context.limits.subgroupSize === subgroupLanes && fits && fitsFlatImage(x, context.limits);
 }
 
@@ -108,7 +112,7 @@ function lowerSubgroup({ inputs, attrs, output }: Node<Conv2dAttrs>, context: Lo
   const tiles = [Math.ceil(height / conv2dSubgroupTile.height), Math.ceil(breadth / conv2dSubgroupTile.width)];
   return {
     label: 'conv2d_subgroup',
-    shader: conv2dSubgroupShader({ weight: weight.dtype as Conv2dOptions['weight'] }),
+    shader: conv2dSubgroupShader({ weight: weight.dtype as Conv2dOptions['weight'], stride: attrs.stride }),
     bind: {
       weight: own,
       x: { image: x, flat: true },
