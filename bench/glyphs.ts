@@ -1,5 +1,5 @@
 /**
- * Reads a picture of the embedded model's world: which of its objects stands at a place. The square of the object's size is cut
+ * Draws and reads pictures of the embedded model's world: which of its objects stands at a place. The square of the object's size is cut
  * out, brought to the 54 pixels that the glyphs are drawn at, and compared with every glyph; the nearest is the answer.
  */
 import { readFile } from 'node:fs/promises';
@@ -27,6 +27,23 @@ export async function readGlyphs(folder: URL): Promise<Glyph[]> {
     const place = { x: left + width / 2, y: top + height / 2, size: DRAWN };
     return [name, cut(sheet, place)] as const;
   });
+}
+
+/** A picture of 128 pixels, white but for the objects at their places. */
+export function drawGlyphs(
+  glyphs: readonly Glyph[],
+  objects: readonly (Place & { readonly object: string })[],
+): Picture {
+  const side = 128;
+  const data = new Uint8Array(side * side * 3).fill(255);
+  for (const { object, x, y, size } of objects) {
+    const [, drawn] = glyphs.find(([name]) => name === object)!;
+    const glyph = resize(drawn, size, size);
+    const [left, top] = [Math.round(x - size / 2), Math.round(y - size / 2)];
+    for (let row = 0; row < size; row++)
+      data.set(glyph.data.subarray(row * size * 3, (row + 1) * size * 3), ((top + row) * side + left) * 3);
+  }
+  return { width: side, height: side, data };
 }
 
 /** Name of the glyph that is nearest to what stands at the place. */

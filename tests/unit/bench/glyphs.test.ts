@@ -1,7 +1,7 @@
 /** The scorer itself, on pictures whose truth is known. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { nearestGlyph, pictureAt, readGlyphs } from '../../../bench/glyphs.ts';
+import { drawGlyphs, nearestGlyph, pictureAt, readGlyphs } from '../../../bench/glyphs.ts';
 import { goldenPath } from '../../support/golden.ts';
 
 const folder = goldenPath('');
@@ -13,6 +13,20 @@ it('reads the picture that the reference made', async () => {
   const sample = await pictureAt(goldenPath('sample.png'));
   expect(nearestGlyph(glyphs, sample, halves.left)).toBe('pig');
   expect(nearestGlyph(glyphs, sample, halves.right)).toBe('panda');
+});
+
+it('reads what it has drawn itself, and no more', async () => {
+  const glyphs = await readGlyphs(folder);
+  for (let i = 0; i < glyphs.length; i += 6) {
+    const [[left], [right]] = [glyphs[i], glyphs[(i + 7) % glyphs.length]];
+    const drawn = drawGlyphs(glyphs, [
+      { object: left, ...halves.left },
+      { object: right, ...halves.right },
+    ]);
+    expect([drawn.width, drawn.height]).toEqual([128, 128]);
+    expect([halves.left, halves.right].map((place) => nearestGlyph(glyphs, drawn, place))).toEqual([left, right]);
+    expect(new Set(drawn.data.subarray(0, 30 * 128 * 3))).toEqual(new Set([255]));
+  }
 });
 
 it('reads scenes whose objects stand a little off their place', async () => {
