@@ -1,9 +1,9 @@
 /** Files for Node: reading by ranges, and writing so that a name never stands for half a file. */
 import { randomUUID } from 'node:crypto';
 import { type Stats, constants, rmSync } from 'node:fs';
-import { open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { ArgumentError, type ByteSource, FileError, throwIfAborted } from '../src/engine/index.ts';
+import { ArgumentError, type ByteSource, FileError, OvertoneError, throwIfAborted } from '../src/engine/index.ts';
 
 /** A ByteSource over an open file; `close` gives the descriptor back. */
 export interface FileSource extends ByteSource {
@@ -79,9 +79,14 @@ const systemCalls: WriteCalls = { open, rename, remove: (path) => rm(path, { for
 /**
  * Writes `path` as a whole or not at all: a file beside it is written and flushed, then renamed. An existing file keeps its
  * content until that moment and its permissions after it; a symbolic link is followed, also one that leads to no file yet.
+ * Bytes may come in parts; what making them throws is thrown on.
  * @throws FileError when any step fails; nothing is left beside the path then.
  */
-export async function writeFileAtomic(path: string, bytes: Uint8Array, calls: WriteCalls = systemCalls): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  bytes: Uint8Array | AsyncIterable<Uint8Array>,
+  calls: WriteCalls = systemCalls,
+): Promise<void> {
   const target = await targetOf(path);
   const existing = await stat(target).catch(() => undefined);
   if (existing && !existing.isFile())
@@ -90,7 +95,8 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array, calls: Wr
   unfinished.add(beside);
   try {
     await withHandle(calls, beside, 'wx', async (file) => {
-      await file.writeFile(bytes);
+      if (bytes instanceof Uint8Array) await file.writeFile(bytes);
+      else for await (const part of bytes) await file.writeFile(part);
       if (existing) await unlessUnsupported(file.chmod(existing.mode & 0o777));
       await file.sync();
     });
@@ -98,6 +104,7 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array, calls: Wr
     await syncFolder(dirname(target), calls);
   } catch (cause) {
     await calls.remove(beside).catch(() => undefined);
+    if (cause instanceof OvertoneError) throw cause; // from what was to be written
     return refuse(path, 'written', cause);
   } finally {
     unfinished.delete(beside);
@@ -141,6 +148,31 @@ export async function tryBytes(
 
 /** A name of its own for what is not whole yet: short, so that the name it stands in for may be as long as names get. */
 const partName = (): string => `.overtone-${randomUUID().slice(0, 8)}.part`;
+
+/** Makes a folder and those above it. Node's own recursive mkdir never returns where the system makes no folders, as under /proc. */
+export async function makeFolder(folder: string): Promise<void> {
+  const parent = dirname(folder);
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' && parent !== folder) {
+      await makeFolder(parent);
+      await mkdir(folder);
+    } else if (!(await stat(folder).catch(() => undefined))?.isDirectory()) throw error;
+  }
+}
+
+const PART = /^\.overtone-[\da-f]{8}\.part$/;
+const STALE_MS = 600_000;
+
+/** Removes what killed processes have left in a folder: parts that nobody has written to for ten minutes. */
+export async function removeStaleParts(folder: string): Promise<void> {
+  for (const name of (await readdir(folder).catch(() => [])).filter((entry) => PART.test(entry))) {
+    const path = join(folder, name);
+    const written = (await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity;
+    if (written < Date.now() - STALE_MS) await rm(path, { force: true }).catch(() => undefined);
+  }
+}
 
 const unfinished = new Set<string>();
 

@@ -8,5 +8,8 @@ export {
   openHarmon,
   openModelFiles,
 } from './model.ts';
+export { type ConvertOptions, type Converted, convertModel } from './convert.ts';
+export { type PictureText, encodeRecorded, readPictureText } from './picture_text.ts';
+export type { ModelIdentity, PictureRecord } from './record.ts';
 export { type DecodeOptions, MAX_PIXELS, decodePicture, encodeJpeg, encodePng } from './pictures.ts';
 export { type FileSource, fileSource, writeFileAtomic } from './files.ts';

@@ -46,6 +46,8 @@ export interface ModelPaths {
 export interface ModelFiles {
   readonly config: HarmonConfig;
   readonly tokenizer: Tokenizer;
+  /** The tokenizer.json that it is from. */
+  readonly tokenizerPath: string;
   readonly weights: TensorFile;
   close(): Promise<void>;
 }
@@ -101,6 +103,24 @@ export function harmonOf(files: ModelFiles, device: Device, { ownsDevice }: { ow
 
 /** Opens and checks a model's files without touching a GPU. @throws FileError, ArgumentError, AbortError. */
 export async function openModelFiles(paths: ModelPaths, signal?: AbortSignal): Promise<ModelFiles> {
+  const { weights, beside, close } = await openWeights(paths, signal);
+  try {
+    checkParts(weights);
+    const config = await readConfig(paths.config, beside, weights);
+    const { tokenizer, path: tokenizerPath } = await readTokenizer(paths.tokenizer, beside, config);
+    throwIfAborted(signal, 'open');
+    return { config, tokenizer, tokenizerPath, weights, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Opens the files of weights as one, whatever they hold, and says which folder the other files would be in. @throws FileError, AbortError. */
+export async function openWeights(
+  paths: ModelPaths,
+  signal?: AbortSignal,
+): Promise<{ weights: TensorFile; beside: string; close(): Promise<void> }> {
   const sources: FileSource[] = [];
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= Promise.all(sources.map((source) => source.close())).then(() => undefined));
@@ -118,12 +138,7 @@ export async function openModelFiles(paths: ModelPaths, signal?: AbortSignal): P
     const { folder, checkpoint, vae } = await locate(paths);
     const model = await open(checkpoint);
     const weights = joinCheckpoint(model, vae === undefined ? undefined : await open(vae));
-    checkParts(weights);
-    const beside = folder ?? dirname(checkpoint);
-    const config = await readConfig(paths.config, beside, weights);
-    const tokenizer = await readTokenizer(paths.tokenizer, beside, config);
-    throwIfAborted(signal, 'open');
-    return { config, tokenizer, weights, close };
+    return { weights, beside: folder ?? dirname(checkpoint), close };
   } catch (error) {
     await close();
     throw error;
@@ -185,7 +200,12 @@ function checkParts({ name, tensors }: TensorFile): void {
     throw new FileError(`${name}: has no VAE in it: name the file that has it (kl16.ckpt) with --vae`);
 }
 
-async function readConfig(choice: string | undefined, folder: string, weights: TensorFile): Promise<HarmonConfig> {
+/** The configuration that is chosen, lies beside the weights or belongs to their shapes. @throws FileError. */
+export async function readConfig(
+  choice: string | undefined,
+  folder: string,
+  weights: TensorFile,
+): Promise<HarmonConfig> {
   if (choice === '0.5b' || choice === '1.5b') return harmonConfigs[choice];
   const beside = choice ?? (await inside(folder, 'config.json', '--config'));
   const path = choice ?? (existsSync(beside) && (await isHarmonConfig(beside)) ? beside : undefined);
@@ -204,7 +224,11 @@ async function isHarmonConfig(path: string): Promise<boolean> {
   return typeof json === 'object' && json !== null && ['llm', 'mar', 'vae'].every((key) => Object.hasOwn(json, key));
 }
 
-async function readTokenizer(choice: string | undefined, folder: string, config: HarmonConfig): Promise<Tokenizer> {
+async function readTokenizer(
+  choice: string | undefined,
+  folder: string,
+  config: HarmonConfig,
+): Promise<{ tokenizer: Tokenizer; path: string }> {
   let path = choice ?? (await inside(folder, 'tokenizer.json', '--tokenizer'));
   if (choice === undefined && !existsSync(path)) {
     if (config.name !== 'harmon-tiny')
@@ -219,7 +243,7 @@ async function readTokenizer(choice: string | undefined, folder: string, config:
       `${path}: must have at most the ${config.language.vocabSize} tokens of ${config.name} but has ${tokenizer.size}: take the one that belongs to the weights`,
     );
   for (const name of [config.endToken, config.padToken]) tokenizer.control(name);
-  return tokenizer;
+  return { tokenizer, path };
 }
 
 async function readJson(path: string): Promise<unknown> {

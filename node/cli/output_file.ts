@@ -1,9 +1,9 @@
 /** The picture file that a command leaves behind: its name checked before any work, its bytes written whole or not at all. */
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, extname } from 'node:path';
 import { AbortError, ArgumentError, FileError } from '../../src/engine/index.ts';
 import type { Picture } from '../../src/harmon/index.ts';
-import { reasonOf, targetOf, tryBytes, writeFileAtomic } from '../files.ts';
+import { makeFolder, reasonOf, targetOf, tryBytes, writeFileAtomic } from '../files.ts';
 import { encodeRecorded } from '../picture_text.ts';
 import { encodeJpeg } from '../pictures.ts';
 import type { PictureRecord } from '../record.ts';
@@ -89,18 +89,5 @@ export async function checkOutput(path: string): Promise<OutputFile> {
 
 /** More than a file has beside its pixels. */
 const HEAD_BYTES = 1 << 19;
-
-/** Node's own recursive mkdir never returns where the system makes no folders, as under /proc. */
-async function makeFolder(folder: string): Promise<void> {
-  const parent = dirname(folder);
-  try {
-    await mkdir(folder);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' && parent !== folder) {
-      await makeFolder(parent);
-      await mkdir(folder);
-    } else if (!(await stat(folder).catch(() => undefined))?.isDirectory()) throw error;
-  }
-}
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { packageVersion } from '../package.ts';
 import { type BatchOptions, batch } from './batch.ts';
+import { type ConvertCommandOptions, convert } from './convert.ts';
 import { type DemoOptions, EXAMPLE_PROMPT, demo } from './demo.ts';
 import { type EditCommandOptions, edit } from './edit.ts';
 import { boxes, extension, share } from './edit_values.ts';
@@ -105,6 +106,17 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .action((list: string, options: Omit<BatchOptions, 'list'> & Settings) =>
       run<BatchOptions & Settings>(batch)({ ...options, list }),
     );
+
+  const folder = program
+    .command('convert')
+    .description('Puts the files of a model into one folder of safetensors, and reads it back.');
+  folder
+    .optionsGroup('Folder:')
+    .requiredOption('--output <folder>', 'new folder; an interrupted run goes on in it')
+    .option('--shard-size <MB>', 'most weights in one file', whole('--shard-size', 1, 1_000_000), 1000);
+  withModelOptions(folder)
+    .addHelpText('after', '\nExample:\n  $ overtone convert --checkpoint model.pth --vae kl16.ckpt --output harmon')
+    .action(run<ConvertCommandOptions & Settings>(convert));
 
   const both = program.command('demo').description('Makes the picture of an example prompt, then describes it.');
   both

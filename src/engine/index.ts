@@ -45,5 +45,12 @@ export { append } from './ops/append.ts';
 export { argmax } from './ops/argmax.ts';
 export { type ByteSource, bytesSource } from './formats/source.ts';
 export { openSharded, openTensorFile } from './formats/open.ts';
-export { type TensorEntry, type TensorFile, joinTensorFiles, renameTensors } from './formats/tensor_file.ts';
+export { type SafetensorsLayout, layOutSafetensors } from './formats/safetensors_write.ts';
+export {
+  type TensorEntry,
+  type TensorFile,
+  joinTensorFiles,
+  renameTensors,
+  storedSize,
+} from './formats/tensor_file.ts';
 export { type StoredDtype, toFloat32 } from './formats/stored_dtype.ts';

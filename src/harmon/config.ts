@@ -255,6 +255,55 @@ export function parseConfig(json: unknown, file = 'config.json'): HarmonConfig {
   return config;
 }
 
+/** A configuration as the JSON that `parseConfig` reads. */
+export function configJson(config: HarmonConfig): object {
+  const { language: l, mar, diffusion, vae } = config;
+  return {
+    model: config.name,
+    llm: {
+      hidden_size: l.hiddenSize,
+      intermediate_size: l.intermediateSize,
+      num_hidden_layers: l.layers,
+      num_attention_heads: l.heads,
+      num_key_value_heads: l.kvHeads,
+      head_dim: l.headDim,
+      vocab_size: l.vocabSize,
+      rope_theta: l.ropeTheta,
+      rms_norm_eps: l.rmsNormEps,
+      tie_word_embeddings: l.tiedEmbeddings,
+      max_position_embeddings: l.maxPositions,
+    },
+    mar: {
+      embed_dim: mar.width,
+      encoder_depth: mar.encoderDepth,
+      encoder_num_heads: mar.encoderHeads,
+      decoder_depth: mar.decoderDepth,
+      decoder_num_heads: mar.decoderHeads,
+      buffer_size: mar.bufferTokens,
+      token_dim: mar.tokenDim,
+      img_size: mar.nativeImageSize,
+      class_num: mar.classes,
+      patch_size: 1,
+      diffloss_w: diffusion.width,
+      diffloss_d: diffusion.blocks,
+      num_sampling_steps: diffusion.timesteps,
+    },
+    vae: {
+      ch: vae.baseChannels,
+      ch_mult: vae.channelMultipliers,
+      num_res_blocks: vae.resBlocks,
+      z_channels: vae.latentChannels,
+      groups: vae.groups,
+      eps: vae.groupNormEps,
+    },
+    vae_scale: vae.latentScale,
+    tokenizer: { eos: config.endToken, pad: config.padToken },
+    repetition_penalty: config.repetitionPenalty,
+    unconditional_prompt: config.unconditionalPrompt,
+    question: config.question,
+  };
+}
+
 interface Section {
   section(key: string): Section;
   text(key: string): string;

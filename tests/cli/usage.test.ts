@@ -7,22 +7,19 @@ import { MAIN, overtone, start } from './overtone.ts';
 
 const model = (name: string) => fileURLToPath(new URL(`../../models/harmon-tiny/${name}`, import.meta.url));
 
+const COMMANDS = ['text2image', 'edit', 'image2text', 'batch', 'convert', 'demo'];
+
 describe('help', () => {
-  it.each([
-    [[]],
-    [['--help']],
-    [['text2image', '--help']],
-    [['edit', '--help']],
-    [['image2text', '--help']],
-    [['batch', '--help']],
-    [['demo', '--help']],
-  ])('of %j has an example, fits 80 columns and asks for nothing', async (args) => {
-    const { code, stdout, stderr } = await overtone(args);
-    expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/^Usage: overtone/);
-    expect(stdout).toContain('\n  $ overtone ');
-    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
-  });
+  it.each([[[]], [['--help']], ...COMMANDS.map((name) => [[name, '--help']])])(
+    'of %j has an example, fits 80 columns and asks for nothing',
+    async (args) => {
+      const { code, stdout, stderr } = await overtone(args);
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(/^Usage: overtone/);
+      expect(stdout).toContain('\n  $ overtone ');
+      expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    },
+  );
 
   it('tells the version', async () => expect((await overtone(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/));
 });

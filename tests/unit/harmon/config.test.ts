@@ -1,6 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { FileError } from '../../../src/engine/index.ts';
-import { harmonConfigs, marHeadDims, nativeGrid, parseConfig, vaeStride } from '../../../src/harmon/config.ts';
+import {
+  configJson,
+  harmonConfigs,
+  marHeadDims,
+  nativeGrid,
+  parseConfig,
+  vaeStride,
+} from '../../../src/harmon/config.ts';
 import { modelPath, readJson, tinyConfig } from '../../support/golden.ts';
 
 type Json = Record<string, Record<string, unknown> | unknown>;
@@ -15,6 +22,11 @@ function changed(path: string, value: unknown): Json {
   else at[last] = value;
   return json;
 }
+
+test.each([tinyConfig(), ...Object.values(harmonConfigs)])('configJson of $name reads back', (config) => {
+  const json: unknown = JSON.parse(JSON.stringify(configJson(config)));
+  expect(parseConfig(json)).toEqual(config);
+});
 
 describe('parseConfig', () => {
   it('reads the embedded model', () => {

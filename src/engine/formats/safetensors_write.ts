@@ -1,0 +1,39 @@
+/** Writing safetensors: the header for tensors that lie back to back after it. The data itself is the writer's to stream. */
+import { ArgumentError } from '../errors.ts';
+import { STORED_BYTES } from './stored_dtype.ts';
+import { type TensorEntry, storedSize } from './tensor_file.ts';
+
+export interface SafetensorsLayout {
+  /** Length and header, padded so that the data starts at a multiple of 8. */
+  readonly head: Uint8Array;
+  /** The tensors in the order of their data: wide types first, so that each lies at a multiple of its type's size. */
+  readonly order: readonly TensorEntry[];
+  /** Bytes of the whole file. */
+  readonly size: number;
+}
+
+/** Lays out a file of these tensors. @throws ArgumentError for a name that comes twice or is `__metadata__`. */
+export function layOutSafetensors(
+  entries: readonly TensorEntry[],
+  metadata: Readonly<Record<string, string>> = {},
+): SafetensorsLayout {
+  const order = [...entries].sort(
+    (a, b) => STORED_BYTES[b.dtype] - STORED_BYTES[a.dtype] || (a.name < b.name ? -1 : 1),
+  );
+  const header = new Map<string, unknown>(Object.keys(metadata).length ? [['__metadata__', metadata]] : []);
+  const names = new Set<string>(['__metadata__']);
+  let end = 0;
+  for (const entry of order) {
+    const { name, dtype, shape } = entry;
+    if (names.has(name)) throw new ArgumentError(`[safetensors] a tensor must have a name of its own but has ${name}`);
+    names.add(name);
+    header.set(name, { dtype, shape, data_offsets: [end, (end += storedSize(entry))] });
+  }
+  // An object literal would put names of digits first and lose `__proto__`.
+  const members = [...header].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  const text = new TextEncoder().encode(`{${members.join(',')}}`);
+  const head = new Uint8Array(Math.ceil((8 + text.length) / 8) * 8).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+  head.set(text, 8);
+  return { head, order, size: head.length + end };
+}

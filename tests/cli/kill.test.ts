@@ -1,0 +1,71 @@
+/**
+ * kill -9 at random moments of `convert` and `batch`: every file under its final name is whole, and the next run goes on. OVERTONE_KILLS sets
+ * how often.
+ */
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { overtone, start } from './overtone.ts';
+
+const kills = Number(process.env.OVERTONE_KILLS ?? 4);
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'overtone-kill-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const output = () => join(folder, 'made');
+const PART = /^\.overtone-.*\.part$/;
+
+/** What stands under final names, as text. */
+function contents(): Record<string, string> {
+  let names: string[] = [];
+  try {
+    names = readdirSync(output()).filter((name) => !PART.test(name));
+  } catch {
+    // not even begun
+  }
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(output(), name), 'latin1')]));
+}
+
+test.each([
+  ['convert', ['--shard-size', '5'], ''],
+  [
+    'batch',
+    '- --num-iter 2 --timesteps 4 --image-size 32'.split(' '),
+    JSON.stringify(Array.from({ length: 12 }, (_, i) => ({ prompt: `${i} dogs`, i }))),
+  ],
+] as const)('%s', { timeout: 60_000 + kills * 20_000 }, async (command, options, input) => {
+  const args = [command, ...options, '--output', output(), '--no-progress'];
+  const began = performance.now();
+  expect((await overtone(args, { input })).code).toBe(0);
+  const duration = performance.now() - began;
+  const whole = contents();
+  rmSync(output(), { recursive: true });
+
+  const counts = { killed: 0, before: 0, between: 0, finished: 0 };
+  while (counts.killed < kills) {
+    const run = start(args, { input });
+    const timer = setTimeout(() => run.child.kill('SIGKILL'), Math.random() * duration * 1.1);
+    const { code } = await run.ended;
+    clearTimeout(timer);
+    const found = contents();
+    for (const [name, text] of Object.entries(found)) expect(text === whole[name], `${name} is whole`).toBe(true);
+    if (code === 0) {
+      expect(found).toEqual(whole);
+      counts.finished++;
+    } else {
+      expect(code).toBe('SIGKILL');
+      counts.killed++;
+      const share = Object.keys(found).length / Object.keys(whole).length;
+      if (share === 0) counts.before++;
+      else if (share < 1) counts.between++;
+    }
+    // each third time the next run goes on from what is there
+    if (code === 0 || counts.killed % 3 === 0) rmSync(output(), { recursive: true, force: true });
+  }
+  expect((await overtone(args, { input })).code).toBe(0);
+  expect(contents()).toEqual(whole);
+  console.log(`${command}: ${JSON.stringify(counts)}`);
+});

@@ -1,0 +1,79 @@
+/** The n-th change of the disk fails, for n = 1, 2, …, while a model is converted and while a batch saves its entries. */
+import { mkdirSync } from 'node:fs';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { isEntryDone, saveEntry } from '../../node/cli/batch_files.ts';
+import { convertModel } from '../../node/convert.ts';
+import { openModelFiles } from '../../node/model.ts';
+import { FileError } from '../../src/engine/index.ts';
+import { points } from '../support/every_fault.ts';
+import { FAILURES, plan } from '../support/failing_files.ts';
+import { record } from '../support/record.ts';
+
+vi.mock('node:fs/promises', async (original) => {
+  const { failing } = await import('../support/failing_files.ts');
+  return failing(await original());
+});
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'overtone-writes-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+type Contents = Record<string, string>;
+async function contents(): Promise<Contents> {
+  const names = await readdir(folder).catch(() => []);
+  const texts = names.map(async (name) => [name, (await readFile(join(folder, name))).toString('latin1')] as const);
+  return Object.fromEntries(await Promise.all(texts));
+}
+
+/** Runs `work` with each failure; afterwards every file is one of the whole ones, and the next run leaves them all. */
+async function everyWrite(
+  work: () => Promise<unknown>,
+  between: number,
+  prepare = () => undefined as void,
+): Promise<void> {
+  Object.assign(plan, { at: 0, calls: [] });
+  await work();
+  const whole = await contents();
+  const calls = plan.calls;
+  let total = 0;
+  for (const [turn, code] of FAILURES.entries())
+    for (const at of points(calls, between, turn)) {
+      await rm(folder, { recursive: true, force: true });
+      prepare();
+      Object.assign(plan, { at, code, calls: [] });
+      const failed = work();
+      await expect(failed, `${code} at ${at}, ${calls[at - 1]}`).rejects.toThrow(FileError);
+      await expect(failed).rejects.toThrow(
+        /cannot be written: the (disk is full|disk reported an error|file system is read-only)$/,
+      );
+      for (const [name, text] of Object.entries(await contents())) expect(text === whole[name], name).toBe(true);
+      plan.at = 0;
+      await work();
+      expect(await contents()).toEqual(whole);
+      total++;
+    }
+  console.log(`${total} points of ${calls.length} changes of the disk`);
+}
+
+test('convert', async () => {
+  const files = await openModelFiles({});
+  await everyWrite(() => convertModel(files, folder, { shardBytes: 8e6 }), 0);
+  await files.close();
+}, 1_800_000);
+
+test('an entry of a batch', async () => {
+  const entry = { index: 3, caption: 'a dog.', text: '{"prompt": "a dog"}' };
+  const picture = { width: 16, height: 16, data: new Uint8Array(768).fill(90) };
+  await everyWrite(
+    () => saveEntry(folder, entry, picture, record()),
+    100,
+    () => void mkdirSync(folder),
+  );
+  expect(await isEntryDone(folder, entry, record())).toBe(true);
+  expect(Object.keys(await contents())).toEqual(['00000003.jpg', '00000003.json']);
+});
