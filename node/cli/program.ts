@@ -3,6 +3,8 @@ import { Command, Option } from 'commander';
 import { packageVersion } from '../package.ts';
 import { type BatchOptions, batch } from './batch.ts';
 import { type ConvertCommandOptions, convert } from './convert.ts';
+import { type DoctorOptions, doctor } from './doctor.ts';
+import { type InfoOptions, info } from './info.ts';
 import { type DemoOptions, EXAMPLE_PROMPT, demo } from './demo.ts';
 import { type EditCommandOptions, edit } from './edit.ts';
 import { boxes, extension, share } from './edit_values.ts';
@@ -118,6 +120,23 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .addHelpText('after', '\nExample:\n  $ overtone convert --checkpoint model.pth --vae kl16.ckpt --output harmon')
     .action(run<ConvertCommandOptions & Settings>(convert));
 
+  withReportOptions(
+    program
+      .command('info [file]')
+      .description('Tells about the adapter, or what a file holds: a picture, weights or a model folder.')
+      .option('--tensors', 'every tensor of the weights, not only their sums'),
+  )
+    .addHelpText('after', '\nExample:\n  $ overtone info output.png')
+    .action((path: string | undefined, options: InfoOptions & Settings) =>
+      run<InfoOptions & Settings>(info)({ ...options, path }),
+    );
+
+  withModelOptions(
+    program.command('doctor').description('Checks whether this machine can run a model, and says what would help.'),
+  )
+    .addHelpText('after', '\nExample:\n  $ overtone doctor --checkpoint model.pth --vae kl16.ckpt')
+    .action(run<DoctorOptions & Settings>(doctor));
+
   const both = program.command('demo').description('Makes the picture of an example prompt, then describes it.');
   both
     .optionsGroup('Picture:')
@@ -162,13 +181,19 @@ function withSamplingOptions(command: Command): Command {
 
 /** Options that say which model, and how to report. */
 function withModelOptions(command: Command): Command {
+  return withReportOptions(
+    command
+      .optionsGroup('Model (default: the embedded one):')
+      .option('--model <folder>', 'folder with config.json, tokenizer.json and weights')
+      .option('--checkpoint <file>', 'weights, .pth or .safetensors')
+      .option('--vae <file>', 'weights of the VAE, kl16.ckpt')
+      .option('--tokenizer <file>', 'tokenizer.json (default: the one beside the weights)')
+      .option('--config <name|file>', '0.5b, 1.5b or a config.json (default: by the weights)'),
+  );
+}
+
+function withReportOptions(command: Command): Command {
   return command
-    .optionsGroup('Model (default: the embedded one):')
-    .option('--model <folder>', 'folder with config.json, tokenizer.json and weights')
-    .option('--checkpoint <file>', 'weights, .pth or .safetensors')
-    .option('--vae <file>', 'weights of the VAE, kl16.ckpt')
-    .option('--tokenizer <file>', 'tokenizer.json (default: the one beside the weights)')
-    .option('--config <name|file>', '0.5b, 1.5b or a config.json (default: by the weights)')
     .optionsGroup('Report:')
     .option('--json', 'one JSON object on stdout and nothing else there')
     .option('--no-progress', 'no progress on stderr')

@@ -1,0 +1,127 @@
+/** `overtone info`: the adapter, or what is in a file: how a picture was made, which weights a checkpoint holds and what it lacks. */
+import { stat } from 'node:fs/promises';
+import { FileError } from '../../src/engine/index.ts';
+import { openDevice } from '../device.ts';
+import { fileSource } from '../files.ts';
+import { type Sum, type WeightReport, inspectWeights } from '../inspect.ts';
+import { readPictureText } from '../picture_text.ts';
+import { formatOf } from '../pictures.ts';
+import { packageVersion } from '../package.ts';
+import { settingsOf } from '../record.ts';
+import { readPictureFile } from './input.ts';
+import { megabytes } from './progress.ts';
+import type { Context } from './session.ts';
+import { visible, visibleLines } from './wording.ts';
+
+export interface InfoOptions {
+  /** A picture, a file of weights or a folder; the adapter without. */
+  readonly path?: string;
+  /** Every tensor by name. */
+  readonly tensors?: boolean;
+  readonly json?: boolean;
+}
+
+export async function info(options: InfoOptions, context: Context): Promise<void> {
+  const { path, json } = options;
+  if (path === undefined) return aboutAdapter(context, json);
+  const kind = path === '-' ? undefined : await stat(path).catch(() => undefined);
+  if (path === '-' || (kind?.isFile() && (await isPicture(path)))) return aboutPicture(path, context, json);
+  return aboutWeights(await inspectWeights(path, kind?.isDirectory() ?? false, context.signal), options, context);
+}
+
+async function isPicture(path: string): Promise<boolean> {
+  const source = await fileSource(path);
+  try {
+    return ['PNG', 'JPEG', 'WebP', 'GIF', 'TIFF'].includes(formatOf(await source.read(0, Math.min(16, source.size))));
+  } finally {
+    await source.close();
+  }
+}
+
+/** Numbers that decide what fits and how fast it is; the others are in the JSON. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupStorageSize',
+] as const;
+
+async function aboutAdapter({ print }: Context, json: boolean | undefined): Promise<void> {
+  const device = await openDevice();
+  try {
+    const limits: Record<string, number> = {};
+    for (const name in device.limits) {
+      const value: unknown = device.limits[name as keyof GPUSupportedLimits];
+      if (typeof value === 'number') limits[name] = value;
+    }
+    const features = [...device.features].sort();
+    const adapter = device.description;
+    const versions = { overtone: packageVersion(), node: process.versions.node };
+    if (json) return print(`${JSON.stringify({ ...versions, adapter, features, limits })}\n`);
+    print(`Overtone  ${versions.overtone} on Node ${versions.node}\nAdapter   ${adapter}\n`);
+    print(`Features  ${features.join(', ') || 'none beyond WebGPU itself'}\n`);
+    for (const name of LIMITS) print(`${name === LIMITS[0] ? 'Limits' : ''}`.padEnd(10) + `${name} ${limits[name]}\n`);
+  } finally {
+    device.destroy();
+  }
+}
+
+async function aboutPicture(path: string, { print, signal }: Context, json: boolean | undefined): Promise<void> {
+  const { bytes, name } = await readPictureFile(path, signal);
+  const { record, parameters } = readPictureText(bytes, name);
+  if (!record && parameters === undefined)
+    throw new FileError(`${name}: a picture with no record of how it was made (${formatOf(bytes)})`);
+  if (json) return print(`${JSON.stringify({ file: name, record: record && settingsOf(record), parameters })}\n`);
+  if (!record) return print(`Made by another tool, which wrote:\n${visibleLines(parameters!.slice(0, 10_000))}\n`);
+  const { prompt, model, adapter, ...settings } = settingsOf(record);
+  const line = (label: string, text: string) => print(`${label.padEnd(13)} ${visible(text)}\n`);
+  line('Prompt', prompt);
+  for (const [key, value] of Object.entries(settings)) if (value !== undefined) line(key, textOf(value));
+  line('Model', `${model.name} ${model.hash.slice(0, 10)}, weights in ${model.weights}`);
+  line('Adapter', adapter);
+  line('Remake', `overtone text2image --from ${name}`);
+}
+
+const textOf = (value: unknown): string => (Array.isArray(value) ? value.join(' ') : String(value));
+
+function aboutWeights(report: WeightReport, { tensors, json }: InfoOptions, { print }: Context): void {
+  if (json) return print(`${JSON.stringify(report)}\n`);
+  const line = (label: string, text: string) => print(`${label.padEnd(9)} ${visible(text)}\n`);
+  const sums = (of: Readonly<Record<string, Sum>>) =>
+    Object.entries(of)
+      .map(([key, { tensors: count, bytes }]) => `${key} ${count} (${megabytes(bytes)})`)
+      .join(', ');
+  line('File', `${report.name} (${report.format})`);
+  line('Tensors', `${report.tensors.length}, ${megabytes(report.bytes)}`);
+  line('Dtypes', sums(report.dtypes));
+  line('Parts', sums(report.parts));
+  line('Model', modelText(report));
+  for (const [label, names] of [
+    ['Missing', report.missing],
+    ['Misshapen', report.misshapen],
+    ['Unknown', report.unknown],
+    ['Unused', report.unused],
+  ] as const)
+    if (names.length) line(label, `${names.length}: ${missingText(names, label)}`);
+  if (tensors)
+    for (const { name, dtype, shape, bytes } of report.tensors)
+      print(`${visible(name)}  ${dtype} [${shape.join(', ')}]  ${bytes}\n`);
+}
+
+function modelText({ model, isVae, missing, misshapen }: WeightReport): string {
+  if (model === undefined) return 'none that is known';
+  const state = missing.length + misshapen.length ? 'not complete' : 'complete';
+  if (isVae) return `the VAE of ${model === 'harmon-tiny' ? model : 'harmon-0.5b and harmon-1.5b'}, ${state}`;
+  return `${model}, ${state}`;
+}
+
+const SHOWN = 4;
+
+/** A whole VAE that is missing is one thing, not 312. */
+function missingText(names: readonly string[], label: string): string {
+  if (label === 'Missing' && names.every((name) => name.startsWith('vae.')) && names.length > 100)
+    return 'the VAE, which comes in a file of its own: kl16.ckpt, with --vae';
+  const more = names.length > SHOWN ? `, and ${names.length - SHOWN} more` : '';
+  return `${names.slice(0, SHOWN).join(', ')}${more}`;
+}
