@@ -80,10 +80,13 @@ async function aboutPicture(path: string, { print, signal }: Context, json: bool
   for (const [key, value] of Object.entries(settings)) if (value !== undefined) line(key, textOf(value));
   line('Model', `${model.name} ${model.hash.slice(0, 10)}, weights in ${model.weights}`);
   line('Adapter', adapter);
-  line('Remake', `overtone text2image --from ${name}`);
+  if (!record.edit && name !== 'stdin') line('Remake', `overtone text2image --from ${name}`);
 }
 
-const textOf = (value: unknown): string => (Array.isArray(value) ? value.join(' ') : String(value));
+function textOf(value: unknown): string {
+  if (Array.isArray(value)) return value.join(' ');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
 
 function aboutWeights(report: WeightReport, { tensors, json }: InfoOptions, { print }: Context): void {
   if (json) return print(`${JSON.stringify(report)}\n`);
