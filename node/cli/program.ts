@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { packageVersion } from '../package.ts';
 import { type BatchOptions, batch } from './batch.ts';
+import { type CaptionOptions, caption } from './caption.ts';
 import { type ConvertCommandOptions, convert } from './convert.ts';
 import { type DoctorOptions, doctor } from './doctor.ts';
 import { type InfoOptions, info } from './info.ts';
@@ -107,6 +108,23 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .addHelpText('after', '\nExample:\n  $ overtone batch prompts.json --output pictures --shard 0/4')
     .action((list: string, options: Omit<BatchOptions, 'list'> & Settings) =>
       run<BatchOptions & Settings>(batch)({ ...options, list }),
+    );
+
+  const captions = program
+    .command('caption <folder>')
+    .description('Describes every picture of a folder, one JSON line each; goes on where it\nstopped.');
+  captions
+    .optionsGroup('Captions:')
+    .option('--output <file>', 'JSON lines; - writes stdout', 'captions.jsonl')
+    .option('--side-files', 'also a .txt beside each picture')
+    .optionsGroup('Question:')
+    .option('--prompt <text>', 'the question; - reads stdin (default: to describe it)')
+    .option('--image-size <pixels>', `side they are brought to, ${SIZES}`, side('--image-size'))
+    .option('--max-new-tokens <n>', 'longest answer', whole('--max-new-tokens', 1, 1 << 20), 1024);
+  withModelOptions(captions)
+    .addHelpText('after', '\nExample:\n  $ overtone caption photos --output captions.jsonl --side-files')
+    .action((path: string, options: Omit<CaptionOptions, 'folder'> & Settings) =>
+      run<CaptionOptions & Settings>(caption)({ ...options, folder: path }),
     );
 
   const folder = program
