@@ -62,7 +62,7 @@ export async function edit(options: EditCommandOptions, context: Context): Promi
       const all = { ...request, prompt, seed, batchSize: options.batchSize, edit: asked };
       const pictures = await makePictures(harmon, all, context, watch);
       const adapter = harmon.device.description;
-      const record: PictureRecord = { prompt, seed, ...making, edit: recordOf(asked, laidOut), model, adapter };
+      const record: PictureRecord = { prompt, seed, ...making, edit: editRecordOf(asked, laidOut), model, adapter };
       const result = tile(pictures, making.gridSize);
       await output.save(result, record);
       watch.mark('save');
@@ -98,8 +98,8 @@ function checkOptions({ image, prompt, mask, box, variation, extend }: EditComma
 }
 
 /** The mask of the options, if any: a file's, or the boxes' in the picture's own pixels. */
-async function readMask(
-  { mask, box }: EditCommandOptions,
+export async function readMask(
+  { mask, box }: Pick<EditCommandOptions, 'mask' | 'box'>,
   { width, height }: Picture,
   signal: AbortSignal,
 ): Promise<Mask | undefined> {
@@ -134,7 +134,11 @@ function brought(picture: Picture, side: number | undefined): Picture {
 }
 
 /** The settings of an edit. @throws ArgumentError for more iterations than there are squares to make. */
-function settleEdit(options: EditCommandOptions, { grid, crop, made }: Edit, config: HarmonConfig): Making {
+export function settleEdit(
+  options: Omit<MakingOptions, 'imageSize'>,
+  { grid, crop, made }: Edit,
+  config: HarmonConfig,
+): Making {
   const iterations = options.numIter ?? Math.min(64, made);
   if (iterations > made)
     throw new ArgumentError(
@@ -145,7 +149,7 @@ function settleEdit(options: EditCommandOptions, { grid, crop, made }: Edit, con
   return { ...making, imageSize: [crop.width, crop.height] };
 }
 
-function recordOf({ mask, variation, extend }: EditOptions, { grid, candidates }: Edit): EditRecord {
+export function editRecordOf({ mask, variation, extend }: EditOptions, { grid, candidates }: Edit): EditRecord {
   return {
     ...(mask && { mask: rowsOf(tokenMask(grid, candidates)) }),
     ...(variation !== undefined && { variation }),

@@ -33,7 +33,7 @@ export async function main(args: readonly string[]): Promise<never> {
   });
   let code = 0;
   try {
-    await program.parseAsync(args.length > 0 ? args : ['--help'], { from: 'user' });
+    await program.parseAsync(withCommand(args), { from: 'user' });
   } catch (error) {
     progress?.stop();
     code = interrupts.code() ?? report(error, args.includes('--verbose') || Boolean(process.env.OVERTONE_DEBUG));
@@ -41,6 +41,12 @@ export async function main(args: readonly string[]): Promise<never> {
   await new Promise((resolve) => process.stdout.write('', resolve));
   // Dawn would keep the event loop alive
   process.exit(interrupts.code() ?? code);
+}
+
+/** Without a command there is a session; options alone are its options. */
+function withCommand(args: readonly string[]): string[] {
+  const isOfProgram = ['-h', '--help', '-V', '--version'].includes(args[0]);
+  return args.length === 0 || (args[0].startsWith('-') && !isOfProgram) ? ['session', ...args] : [...args];
 }
 
 /** Says what went wrong in one sentence; returns the exit code. */

@@ -10,6 +10,7 @@ import { type DemoOptions, EXAMPLE_PROMPT, demo } from './demo.ts';
 import { type EditCommandOptions, edit } from './edit.ts';
 import { boxes, extension, share } from './edit_values.ts';
 import { type Image2TextOptions, image2text } from './image2text.ts';
+import { type InteractiveOptions, interactive } from './interactive.ts';
 import { type Text2ImageOptions, text2image } from './text2image.ts';
 import { shardValue } from './shard.ts';
 import { number, seedValue, side, size, whole } from './values.ts';
@@ -37,7 +38,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
   const program = new Command('overtone')
     .description('Pictures from words and words from pictures: the model Harmon on WebGPU.')
     .version(packageVersion())
-    .addHelpText('after', '\nTry this:\n  $ overtone demo\n  $ overtone text2image --help')
+    .addHelpText('after', '\nTry this:\n  $ overtone\n  $ overtone demo\n  $ overtone text2image --help')
     .showHelpAfterError('(overtone --help lists what there is)')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(visibleLines(text.replace(/^error: /, 'overtone: '))) });
@@ -154,6 +155,23 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
   )
     .addHelpText('after', '\nExample:\n  $ overtone doctor --checkpoint model.pth --vae kl16.ckpt')
     .action(run<DoctorOptions & Settings>(doctor));
+
+  const session = program
+    .command('session')
+    .description(
+      'Type words, get pictures, ask about them; the model stays loaded. This is what\novertone does without a command; piped input is done line by line.',
+    );
+  session
+    .optionsGroup('Pictures:')
+    .option('--output <file>', 'their names; {seed} and {prompt} are filled in', 'pictures/{seed}-{prompt}.png')
+    .option('--seed <n|new>', 'of every picture (default: new)', seedValue)
+    .option('--image-size <pixels>', `side or WIDTHxHEIGHT, ${SIZES}`, size('--image-size'))
+    .option('--num-iter <n>', `iterations, ${ITERATIONS}`, whole('--num-iter', 1, 65536));
+  withModelOptions(session)
+    .addHelpText('after', '\nExample:\n  $ overtone session --num-iter 16 --output \"trials/{prompt}.png\"')
+    .action(async (options: InteractiveOptions & Settings) => {
+      if (!(await interactive(options, contextOf(options)))) program.outputHelp();
+    });
 
   const both = program.command('demo').description('Makes the picture of an example prompt, then describes it.');
   both

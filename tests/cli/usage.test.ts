@@ -7,7 +7,18 @@ import { MAIN, overtone, start } from './overtone.ts';
 
 const model = (name: string) => fileURLToPath(new URL(`../../models/harmon-tiny/${name}`, import.meta.url));
 
-const COMMANDS = ['text2image', 'edit', 'image2text', 'caption', 'batch', 'convert', 'info', 'doctor', 'demo'];
+const COMMANDS = [
+  'text2image',
+  'edit',
+  'image2text',
+  'caption',
+  'batch',
+  'convert',
+  'info',
+  'doctor',
+  'session',
+  'demo',
+];
 
 describe('help', () => {
   it.each([[[]], [['--help']], ...COMMANDS.map((name) => [[name, '--help']])])(
