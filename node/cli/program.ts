@@ -28,7 +28,7 @@ const SIZES = 'multiples of 16 (default: 512, embedded model 128)';
 const ITERATIONS = 'at most one a 16×16 square (default: 64 or all squares)';
 
 const LIST =
-  'The list is JSON, [{ "prompt": "a dog" }, …], or one such object a line; - reads\nstdin. Other keys of an entry are kept in its .json.';
+  'The list is JSON, [{ "prompt": "a dog" }, …], or one such object a line; - reads stdin. Other keys of an entry are kept in its .json.';
 
 const SQUARES =
   'Squares of 16 pixels that a mask or a box touches are made anew, all others stay bit for bit; the picture keeps its size.';
@@ -48,7 +48,10 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     (options: Options) =>
       command(options, contextOf(options));
 
-  const text = program.command('text2image').description('Makes a picture from words.');
+  const text = program
+    .command('text2image')
+    .summary('makes a picture from words')
+    .description('Makes a picture from words.');
   text
     .optionsGroup('Picture:')
     .option('--prompt <text>', `what it shows; - reads stdin (default: ${JSON.stringify(EXAMPLE_PROMPT)})`)
@@ -63,6 +66,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
 
   const change = program
     .command('edit')
+    .summary('makes part of a picture anew, varies it, or adds to its sides')
     .description('Makes part of a picture anew, varies it, or adds to its sides.\n\n' + SQUARES);
   change
     .optionsGroup('Picture:')
@@ -84,7 +88,10 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     )
     .action(run<EditCommandOptions & Settings>(edit));
 
-  const image = program.command('image2text').description('Describes a picture, or answers a question about it.');
+  const image = program
+    .command('image2text')
+    .summary('describes a picture, or answers about it')
+    .description('Describes a picture, or answers a question about it.');
   image
     .optionsGroup('Question:')
     .requiredOption('--image <file>', 'PNG, JPEG, WebP, GIF or TIFF; - reads stdin')
@@ -97,6 +104,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
 
   const many = program
     .command('batch <list>')
+    .summary('makes a picture for each entry of a list')
     .description('Makes a picture for each entry of a list, as 00000000.jpg and .json.\n\n' + LIST);
   many
     .optionsGroup('Pictures:')
@@ -113,7 +121,8 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
 
   const captions = program
     .command('caption <folder>')
-    .description('Describes every picture of a folder, one JSON line each; goes on where it\nstopped.');
+    .summary('describes every picture of a folder')
+    .description('Describes every picture of a folder, one JSON line each; goes on where it stopped.');
   captions
     .optionsGroup('Captions:')
     .option('--output <file>', 'JSON lines; - writes stdout', 'captions.jsonl')
@@ -130,6 +139,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
 
   const folder = program
     .command('convert')
+    .summary('puts a model into one folder of safetensors')
     .description('Puts the files of a model into one folder of safetensors, and reads it back.');
   folder
     .optionsGroup('Folder:')
@@ -142,6 +152,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
   withReportOptions(
     program
       .command('info [file]')
+      .summary('tells about the adapter, a picture or weights')
       .description('Tells about the adapter, or what a file holds: a picture, weights or a model folder.')
       .option('--tensors', 'every tensor of the weights, not only their sums'),
   )
@@ -151,15 +162,19 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     );
 
   withModelOptions(
-    program.command('doctor').description('Checks whether this machine can run a model, and says what would help.'),
+    program
+      .command('doctor')
+      .summary('checks whether this machine can run a model')
+      .description('Checks whether this machine can run a model, and says what would help.'),
   )
     .addHelpText('after', '\nExample:\n  $ overtone doctor --checkpoint model.pth --vae kl16.ckpt')
     .action(run<DoctorOptions & Settings>(doctor));
 
   const session = program
     .command('session')
+    .summary('type words, get pictures; also without a command')
     .description(
-      'Type words, get pictures, ask about them; the model stays loaded. This is what\novertone does without a command; piped input is done line by line.',
+      'Type words, get pictures, ask about them; the model stays loaded. This is what overtone does without a command; piped input is done line by line.',
     );
   session
     .optionsGroup('Pictures:')
@@ -173,7 +188,10 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
       if (!(await interactive(options, contextOf(options)))) program.outputHelp();
     });
 
-  const both = program.command('demo').description('Makes the picture of an example prompt, then describes it.');
+  const both = program
+    .command('demo')
+    .summary('makes an example picture and describes it')
+    .description('Makes the picture of an example prompt, then describes it.');
   both
     .optionsGroup('Picture:')
     .option('--output <file>', '.png or .jpg; {seed} and {prompt} are filled in', 'out/{prompt}.png')

@@ -31,6 +31,8 @@ export const randomSeed = (): number => Math.floor(Math.random() * 2 ** 32);
 
 export async function text2image(options: Text2ImageOptions, context: Context): Promise<void> {
   const { print, note, signal } = context;
+  if (options.from === '-' && options.prompt === '-')
+    throw new ArgumentError('--from and --prompt must not both be read from stdin: name a file for one of them');
   const from = options.from === undefined ? undefined : await readRecord(options.from, signal);
   if (from?.edit)
     throw new ArgumentError(

@@ -1,5 +1,5 @@
 /** `batch` at work: what it leaves, how it goes on, and that a picture does not depend on who makes it. */
-import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readPictureText } from '../../node/picture_text.ts';
@@ -68,4 +68,19 @@ it('names the entries that cannot be made, and makes the rest', async () => {
   expect(stderr).toContain('overtone: stdin: 2 of 4 entries could not be made (1, 2), the rest is done');
   expect(result).toMatchObject({ made: 2, failed: [{ index: 1 }, { index: 2 }] });
   expect(Object.keys(filesOf(run))).toHaveLength(4);
+});
+
+it.each(['SIGINT', 'SIGTERM'] as const)('ends at %s with whole files only, and goes on afterwards', async (signal) => {
+  const list = JSON.stringify(Array.from({ length: 40 }, (_, i) => ({ prompt: `${i} dogs` })));
+  const options = '--num-iter 4 --timesteps 50 --image-size 64 --batch-size 1'.split(' ');
+  const run = start(['batch', '-', ...options], { input: list });
+  await expect.poll(() => existsSync(join(run.folder, 'output/00000002.jpg')), { timeout: 50_000 }).toBe(true);
+  const began = performance.now();
+  run.child.kill(signal);
+  expect((await run.ended).code).toBe(signal === 'SIGINT' ? 130 : 143);
+  expect(performance.now() - began).toBeLessThan(1000);
+  const names = Object.keys(filesOf(run));
+  expect(names.filter((name) => !/^\d{8}\.(jpg|json)$/.test(name))).toEqual([]);
+  for (const name of names.filter((one) => one.endsWith('.jpg')))
+    expect(readPictureText(filesOf(run)[name], name).record).toMatchObject({ iterations: 4 });
 });

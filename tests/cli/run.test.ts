@@ -83,7 +83,13 @@ describe('image2text', () => {
 });
 
 it('ends quietly when nobody reads its results any more', async () => {
-  for (const args of [['--help'], ['image2text', '--image', golden('scene.png')]]) {
+  for (const args of [
+    ['--help'],
+    ['image2text', '--image', golden('scene.png')],
+    ['info', '--json'],
+    ['info', '--tensors', fileURLToPath(new URL('../../models/harmon-tiny', import.meta.url))],
+    ['caption', fileURLToPath(new URL('../golden/data', import.meta.url)), '--output', '-', '--max-new-tokens', '2'],
+  ]) {
     const run = start(args);
     run.child.stdout.destroy();
     const { code, stderr } = await run.ended;

@@ -56,6 +56,14 @@ describe('wrong usage', () => {
     ['text2image --output .', 'not a folder'],
     ['image2text', "required option '--image <file>' not specified"],
     ['image2text --image - --prompt -', 'must not both be read from stdin'],
+    ['text2image --from - --prompt -', 'must not both be read from stdin'],
+    ['text2image --sweep steps=1,2', '--sweep must be name=value,value,… with a name of cfg,'],
+    ['batch', "missing required argument 'list'"],
+    ['batch - --shard 3/3', '--shard must be i/n with i from 0 to n - 1 but is "3/3"'],
+    ['batch - --shards 3', 'use --shard i/n'],
+    ['convert', "required option '--output <folder>' not specified"],
+    ['caption photos --output - --json', '--json must not be given with --output -'],
+    ['--num-iter 0', '--num-iter must be a whole number from 1'],
   ])('overtone %s', async (line, sentence) => {
     const { code, stdout, stderr } = await overtone(line.split(' '));
     expect([code, stdout]).toEqual([2, '']);
