@@ -9,7 +9,8 @@ import { type BenchOptions, createProgram } from './program.ts';
 import type { BenchRecord } from './record.ts';
 import { checkWritable, readRecord, recordText } from './record_file.ts';
 import { measure } from './run.ts';
-import { calibrationLines, digits, failures, opTable, phaseLines } from './table.ts';
+import { calibrationLines, digits, failures, opTable, phaseLines, targetTable } from './table.ts';
+import { verdicts } from './targets.ts';
 
 const interrupts = listen();
 const print = (text: string) => void process.stdout.write(`${text}\n`);
@@ -37,6 +38,7 @@ function show(record: BenchRecord): void {
   for (const phase of record.phases) print(`\n${phaseLines(phase).join('\n')}`);
   if (record.memory) print(`\nthe model held at most ${digits(record.memory.peak / 1e6)} MB on the device`);
   if (record.rows.length > 0) print(`\n${opTable(record.rows)}`);
+  if (verdicts(record).length > 0) print(`\n${targetTable(record)}`);
   const wrong = failures(record.rows);
   if (wrong.length > 0) print(`\npeers without a time:\n${wrong.map((line) => `  ${line}`).join('\n')}`);
 }

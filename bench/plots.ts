@@ -74,6 +74,8 @@ export function rooflinePlot({ rows, calibration }: BenchRecord): string {
 /** Ticks at powers of ten without an exponent. */
 const plainNumber = (value: number): string => (/^1|^0\.0*1$/.test(String(value)) ? String(value) : '');
 
+const RATIOS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500];
+
 /** How many times longer a call of each peer takes than ours. */
 export function peersPlot(rows: readonly Row[]): string {
   const shown = rows.filter((r) => fastestPeer(r));
@@ -88,6 +90,7 @@ export function peersPlot(rows: readonly Row[]): string {
   if (points.length === 0) return '';
   const labels = shown.map(labelOf);
   const ratios = points.map((p) => p.ratio);
+  const [low, high] = [Math.min(0.5, ...ratios) / 1.2, Math.max(2, ...ratios) * 1.2];
   return svg({
     height: 70 + 20 * labels.length,
     marginLeft: 16 + 7.2 * Math.max(...labels.map((label) => label.length)),
@@ -96,9 +99,9 @@ export function peersPlot(rows: readonly Row[]): string {
     x: {
       type: 'log',
       axis: 'top',
-      domain: [Math.min(0.5, ...ratios) / 1.2, Math.max(2, ...ratios) * 1.2],
+      domain: [low, high],
       label: 'time of a peer’s call / of ours (right of 1: we are faster)',
-      ticks: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500],
+      ticks: RATIOS.filter((x) => x >= low && x <= high),
       tickFormat: (x: number) => `${x}×`,
     },
     y: { domain: labels, label: null },

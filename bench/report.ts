@@ -1,7 +1,8 @@
 /** The report: one HTML file with everything in it, no script, nothing fetched. */
 import { phasePlot, peersPlot, rooflinePlot, sharesPlot } from './plots.ts';
 import { type BenchRecord, type Row, fastestPeer } from './record.ts';
-import { calibrationLines, digits, failures, passesOf, percent } from './table.ts';
+import { calibrationLines, digits, failures, passesOf, percent, targetColumns } from './table.ts';
+import { verdicts } from './targets.ts';
 
 /** The page of a record. */
 export function reportPage(record: BenchRecord): string {
@@ -78,6 +79,9 @@ function rowSections(rows: readonly Row[], record: BenchRecord, peers: readonly 
     ...(ratio.length > 0 ? [fastestPeer(r) ? `${digits(fastestPeer(r)!.ms / r.call)}×` : '–'] : []),
     r.variant,
   ]);
+  const targets = verdicts(record);
+  const targetHeads = targetColumns.map((c) => c.head);
+  const targetCells = targets.map((v) => targetColumns.map((c) => c.text(v)));
   const wrong = failures(rows);
   const compared = peersPlot(rows);
   return [
@@ -85,6 +89,8 @@ function rowSections(rows: readonly Row[], record: BenchRecord, peers: readonly 
     `<h2>How near the bound</h2><figure>${sharesPlot(rows)}</figure>`,
     compared &&
       `<h2>Beside the other engines</h2><p>One call until its result is on the host, for all alike, in turns; results agree.</p><figure>${compared}</figure>`,
+    targets.length > 0 &&
+      `<h2>Targets</h2>${dataTable(targetHeads, targetCells, ['target', 'measure', 'met', 'worst at'])}`,
     `<h2>Every row</h2><div class="wide">${dataTable([...heads, ...ratio, 'form'], cells, ['op', 'shape', 'bound', 'form'])}</div>`,
     wrong.length > 0 &&
       `<h3>What peers cannot do here</h3><ul>${wrong.map((line) => `<li>${escaped(line)}</li>`).join('')}</ul>`,

@@ -1,5 +1,6 @@
 /** Tables for people: columns as wide as what stands in them. */
 import { type BenchRecord, type Phase, type Row, fastestPeer } from './record.ts';
+import { type Verdict, verdicts } from './targets.ts';
 
 export interface Column<T> {
   readonly head: string;
@@ -61,6 +62,21 @@ export function opTable(rows: readonly Row[]): string {
   const form: Column<Row> = { head: 'form', align: 'left', text: (r) => r.variant };
   return table(rows, [...own, ...(peers.length > 0 ? [...theirs, ratio] : []), form]);
 }
+
+/** Targets and what they fare like, one line a measure. */
+export const targetTable = (record: BenchRecord): string => table(verdicts(record), targetColumns);
+
+export const targetColumns: readonly Column<Verdict>[] = [
+  { head: 'target', align: 'left', text: (v) => v.what },
+  { head: 'at least', text: (v) => amount(v, v.least) },
+  { head: 'worst', text: (v) => amount(v, v.worst) },
+  { head: 'measure', align: 'left', text: (v) => v.measure },
+  { head: 'met', align: 'left', text: (v) => (v.met ? 'yes' : 'no') },
+  { head: 'worst at', align: 'left', text: (v) => v.shape },
+];
+
+const amount = ({ measure }: Verdict, value: number): string =>
+  measure === 'GB/s' ? digits(value) : measure === 'times the fastest peer' ? times(value) : percent(value);
 
 /** Why peers have no time, one line each. */
 export const failures = (rows: readonly Row[]): string[] =>
