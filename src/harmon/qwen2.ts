@@ -9,6 +9,7 @@ import {
   add,
   append,
   attention,
+  columns,
   linear,
   named,
   rmsNorm,
@@ -58,18 +59,30 @@ function norm(x: Tensor, w: Weights, config: LanguageConfig): Tensor {
 
 function selfAttention(x: Tensor, w: Weights, { config, past, cache }: Pass, layer: number): Tensor {
   const { heads, kvHeads, headDim, hiddenSize, ropeTheta: theta } = config;
-  const project = (name: string, width: number) =>
-    linear(x, w.get(`${name}.weight`, [width, hiddenSize]), w.get(`${name}.bias`, [width]));
-  const q = rope(project('q_proj', heads * headDim), { heads, theta, past }); // (B, T, heads·D)
-  const k = rope(project('k_proj', kvHeads * headDim), { heads: kvHeads, theta, past }); // (B, T, kvHeads·D)
-  const keys = append(cache[layer].k, k, past); // (B, S, kvHeads·D)
-  const values = append(cache[layer].v, project('v_proj', kvHeads * headDim), past);
+  const [Q, KV] = [heads * headDim, kvHeads * headDim];
+  const projections = [
+    { at: w.at('q_proj'), width: Q },
+    { at: w.at('k_proj'), width: KV },
+    { at: w.at('v_proj'), width: KV },
+  ];
+  const qkv = linear(
+    x,
+    projections.map(({ at, width }) => at.get('weight', [width, hiddenSize])),
+    projections.map(({ at, width }) => at.get('bias', [width])),
+  ); // (B, T, Q + 2KV)
+  const q = rope(columns(qkv, 0, Q), { heads, theta, past });
+  const k = rope(columns(qkv, Q, KV), { heads: kvHeads, theta, past });
+  const keys = append(cache[layer].k, k, past); // (B, S, KV)
+  const values = append(cache[layer].v, columns(qkv, Q + KV, KV), past);
   const a = named(attention(q, keys, values, { heads, kvHeads, past, causal: true }), w.path);
   return linear(a, w.get('o_proj.weight', [hiddenSize, heads * headDim]));
 }
 
 function mlp(x: Tensor, w: Weights, { hiddenSize, intermediateSize }: LanguageConfig): Tensor {
-  const gate = linear(x, w.get('gate_proj.weight', [intermediateSize, hiddenSize]));
-  const up = linear(x, w.get('up_proj.weight', [intermediateSize, hiddenSize]));
+  const both = linear(
+    x,
+    ['gate_proj', 'up_proj'].map((name) => w.get(`${name}.weight`, [intermediateSize, hiddenSize])),
+  ); // (B, T, 2I)
+  const [gate, up] = [0, 1].map((i) => columns(both, i * intermediateSize, intermediateSize));
   return linear(siluMul(gate, up), w.get('down_proj.weight', [hiddenSize, intermediateSize]));
 }
