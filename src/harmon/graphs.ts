@@ -3,6 +3,7 @@
  * lengths are extents, so nothing is compiled again when the number of visible tokens, the prompt or the cache changes.
  */
 import {
+  type Dim,
   Graph,
   type Tensor,
   addDims,
@@ -89,8 +90,8 @@ export function iterationGraph(config: HarmonConfig, shape: GenerateShape): Grap
   const H = config.language.hiddenSize;
   const batch = b * branches;
   const length = addDims(bufferTokens, extent('visible', N)); // buffers + V
-  const chosen = mulDims(branches, extent('chosen', b * shape.predicted));
-  const index = (name: string, rows: number, columns: typeof length) => graph.input(name, [rows, columns], 'u32');
+  const predicted = extent('predicted', shape.predicted);
+  const index = (name: string, rows: number, columns: Dim) => graph.input(name, [rows, columns], 'u32');
   const w = weightsOf(graph);
 
   const tokens = graph.state('tokens', [b * N, tokenDim]);
@@ -127,18 +128,18 @@ export function iterationGraph(config: HarmonConfig, shape: GenerateShape): Grap
     joined,
     index('decoder_index', batch, bufferTokens + N),
     graph.input('decoder_positions', [bufferTokens + N, E]),
+    { rows: index('chosen_index', batch, predicted), others: graph.input('others', [batch], 'u32') },
     w.at('mar'),
     config.mar,
   );
   const condition = marCondition(
     decoder,
-    graph.input('chosen_index', [chosen], 'u32'),
-    graph.input('chosen_position', [chosen], 'u32'),
+    index('chosen_position', batch, predicted),
     graph.input('diffusion_positions', [N, E]),
     w.at('mar'),
     config.mar,
-  ); // (branches·R, E)
-  graph.output('condition', conditionEmbedding(condition, w.at(HEAD), config)); // (branches·R, W)
+  ); // (B, R, E)
+  graph.output('condition', conditionEmbedding(condition, w.at(HEAD), config)); // (B, R, W)
   return graph;
 }
 
@@ -150,7 +151,7 @@ export function timeGraph(config: HarmonConfig, timesteps: number): Graph {
   return graph;
 }
 
-const headRows = (shape: GenerateShape) => extent('chosen', shape.pictures * shape.predicted);
+const headRows = (shape: GenerateShape) => mulDims(shape.pictures, extent('predicted', shape.predicted));
 
 /** Modulations of `count` timesteps from `start` on, for all rows. */
 export function modulationGraph(config: HarmonConfig, shape: GenerateShape): Graph {

@@ -28,12 +28,21 @@ function dense(x: Tensor, w: Weights, outputs: number): Tensor {
   return linear(x, w.get('weight', [outputs, width(x)]), w.get('bias', [outputs]));
 }
 
-/** Pre-norm ViT block: bidirectional attention, then an MLP with exact GELU. x (B, T, E) → (B, T, E). */
-function vitBlock(x: Tensor, w: Weights, heads: number, config: MarConfig): Tensor {
+/** Rows of a block that are wanted, u32 (B, R), numbered through all of x; and how many of each batch are not, u32 (B): T − R. */
+export interface Chosen {
+  readonly rows: Tensor;
+  readonly others: Tensor;
+}
+
+/** Pre-norm ViT block: bidirectional attention, then an MLP with exact GELU. x (B, T, E) → (B, T, E), or its chosen rows (B, R, E). */
+function vitBlock(x: Tensor, w: Weights, heads: number, config: MarConfig, chosen?: Chosen): Tensor {
   const { width: E, mlpWidth, layerNormEps: eps } = config;
   const qkv = dense(norm(x, w.at('norm1'), eps), w.at('attn.qkv'), 3 * E); // (B, T, 3E): q, k, v
   const [q, k, v] = [0, 1, 2].map((i) => columns(qkv, i * E, E));
-  const a = named(attention(q, k, v, { heads, kvHeads: heads }), w.at('attn').path);
+  if (chosen) x = gather(chosen.rows, x);
+  // as if the other rows came before the chosen ones, so that these see all keys
+  const query = chosen ? gather(chosen.rows, q) : q;
+  const a = named(attention(query, k, v, { heads, kvHeads: heads, past: chosen?.others }), w.at('attn').path);
   x = add(x, dense(a, w.at('attn.proj'), E));
   x = add(x, dense(gelu(dense(norm(x, w.at('norm2'), eps), w.at('mlp.fc1'), mlpWidth)), w.at('mlp.fc2'), E));
   return named(x, w.path);
@@ -68,25 +77,35 @@ export function marEncoder(
   return norm(blocks, w.at('encoder_norm'), eps);
 }
 
-/** Visible rows back among mask tokens, through the decoder's blocks. x (B, buffers + V, E) → (B, buffers + N, E), before the last norm. */
-export function marDecoder(x: Tensor, index: Tensor, positions: Tensor, w: Weights, config: MarConfig): Tensor {
+/**
+ * Visible rows back among mask tokens, through the decoder's blocks: x (B, buffers + V, E) → the `chosen` of its rows, before the last norm, (B, R, E).
+ * The last block computes no others.
+ */
+export function marDecoder(
+  x: Tensor,
+  index: Tensor,
+  positions: Tensor,
+  chosen: Chosen,
+  w: Weights,
+  config: MarConfig,
+): Tensor {
   const { width: E, decoderDepth, decoderHeads } = config;
   const embedded = dense(x, w.at('decoder_embed'), E);
   // index u32 (B, buffers + N): 0 for the mask token, 1 + row of x for a buffer or visible token
   const full = add(gather(index, w.get('mask_token', [1, 1, E]), embedded), positions);
-  return vitBlocks(full, w, 'decoder_blocks', decoderDepth, decoderHeads, config);
+  const before = vitBlocks(full, w, 'decoder_blocks', decoderDepth - 1, decoderHeads, config);
+  return vitBlock(before, w.at('decoder_blocks', decoderDepth - 1), decoderHeads, config, chosen);
 }
 
-/** Chosen rows of the decoder's blocks, normed, plus the diffusion head's positions. (rows, E) */
+/** Chosen rows of the decoder's blocks, normed, plus the diffusion head's positions: (B, R, E). position u32 (B, R). */
 export function marCondition(
-  blocks: Tensor,
   chosen: Tensor,
   position: Tensor,
   positions: Tensor,
   w: Weights,
   config: MarConfig,
 ): Tensor {
-  const rows = norm(gather(chosen, blocks), w.at('decoder_norm'), config.layerNormEps);
+  const rows = norm(chosen, w.at('decoder_norm'), config.layerNormEps);
   return named(add(rows, gather(position, positions)), 'cond');
 }
 

@@ -147,9 +147,9 @@ export class Text2Image {
     const { branches, timesteps, chunk, steps = 1, pictures } = this.shape;
     const inputs = iterationInputs(this.shape, this.runtime.config.mar.bufferTokens, job.orders, iteration);
     for (const [name, data] of Object.entries(inputs)) stream.write(this.set.buffer(name), data);
-    const rows = pictures * iteration.predicted;
+    const { predicted } = iteration;
     const noise = Array.from({ length: pictures }, (_, p) =>
-      checkNoise(job.randomness.noise(p, k, timesteps, iteration.predicted), timesteps, iteration.predicted),
+      checkNoise(job.randomness.noise(p, k, timesteps, predicted), timesteps, predicted),
     );
     const { start, added } = noiseRows(noise, timesteps, branches);
     stream.write(this.set.buffer('x'), start);
@@ -157,16 +157,16 @@ export class Text2Image {
     stream.write(this.set.buffer('coefficients'), coefficients(this.schedule, iteration.guidance, job.temperature));
 
     const visible = this.tokens - iteration.masked;
-    await this.set.get('iteration').encode(stream, { visible, chosen: rows });
+    await this.set.get('iteration').encode(stream, { visible, predicted });
     for (let from = 0; from < timesteps; from += chunk) {
       const count = Math.min(chunk, timesteps - from);
-      await this.set.get('modulations').encode(stream, { start: from, count, chosen: rows });
+      await this.set.get('modulations').encode(stream, { start: from, count, predicted });
       for (let local = 0; local < count; local += steps)
         await this.set
           .get('step')
-          .encode(stream, { step: from + local, local, steps: Math.min(steps, count - local), chosen: rows });
+          .encode(stream, { step: from + local, local, steps: Math.min(steps, count - local), predicted });
     }
-    await this.set.get('place').encode(stream, { chosen: rows });
+    await this.set.get('place').encode(stream, { predicted });
   }
 
   /** The picture that the tokens of picture number `picture` decode to. */
@@ -215,9 +215,10 @@ export class Text2Image {
     const all = Uint32Array.from({ length: pictures * branches * this.tokens }, (_, i) => i % this.tokens);
     const buffers = this.runtime.config.mar.bufferTokens;
     const row = (i: number) => Math.floor(i / this.tokens) * (buffers + this.tokens) + buffers + (i % this.tokens);
-    Object.assign(inputs, { chosen_index: all.map((_, i) => row(i)), chosen_position: all });
+    const others = new Uint32Array(pictures * branches).fill(buffers);
+    Object.assign(inputs, { chosen_index: all.map((_, i) => row(i)), chosen_position: all, others });
     for (const [name, data] of Object.entries(inputs)) stream.write(this.set.buffer(name), data);
-    await this.set.get('iteration').encode(stream, { visible: this.tokens - masked, chosen: pictures * this.tokens });
+    await this.set.get('iteration').encode(stream, { visible: this.tokens - masked, predicted: this.tokens });
     await stream.finish();
   }
 
@@ -278,6 +279,7 @@ export function iterationInputs(
     }),
     chosen_index: list(batch, R, (row, i) => row * (buffers + N) + buffers + chosen[row % b][i]),
     chosen_position: list(batch, R, (row, i) => chosen[row % b][i]),
+    others: new Uint32Array(batch).fill(buffers + N - R),
     place: list(b, R, (p, i) => p * N + chosen[p][i]),
   };
 }
