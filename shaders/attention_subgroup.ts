@@ -1,12 +1,14 @@
 /**
  * attention for subgroups of eight lanes: y = softmax(q·kᵀ/√D)·v, one kv head at a time.   q, k, v as flat images, y (B, T, heads·D).
  *
- * One subgroup, which is the whole workgroup, takes 16 or 8 rows of one kv head; a row is a pair (t, g) as in `attention`. It walks the keys 32 at a time
+ * One subgroup, which is the whole workgroup where D is up to 128, takes 16 or 8 rows of one kv head; a row is a pair (t, g) as in `attention`. It walks the keys 32 at a time
  * from 0, up to the last one that any of its rows sees:
  *   scores    a lane has keys l, l + 8, l + 16, l + 24 of the block, the components of a row's vec4f; q lies across the lanes and is handed on by
  *             shuffle, 32 channels at a time, which take turns with one text: after each, the registers of q move up by one
  *   weights   the block's largest score comes by subgroupMax; 2^(score − largest so far) stays in the lane
  *   values    a lane has every eighth vec4 of channels; weights are handed on by shuffle
+ * Heads wider than 128 share a workgroup among subgroups, each with 128 channels of q and k, whose scores they add up in workgroup memory, and with
+ * the same channels of v.
  * Order of keys and arithmetic of a row do not depend on T, B or its place among the rows.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
@@ -17,8 +19,14 @@ import { subgroupLanes } from './linear_subgroup.ts';
 export function attentionSubgroupTile(depth: number): number {
   return depth <= 32 ? 8 : 16;
 }
-/** D must be a multiple of 4 up to this: a row's queries and sums lie in registers. */
-export const attentionSubgroupDepth = 128;
+/** Channels of a subgroup at most: a row's queries and sums lie in registers. */
+const CHANNELS = 128;
+
+/** Whether the kernel is written for heads of this width. */
+export function attentionSubgroupFits(depth: number): boolean {
+  return depth <= CHANNELS ? depth % 4 === 0 : depth % CHANNELS === 0 && depth <= 4 * CHANNELS;
+}
+
 const KEYS = 32;
 /** Keys whose values are read at once. */
 const AT_ONCE = 2;
@@ -26,7 +34,9 @@ const AT_ONCE = 2;
 /** `depth` is D. */
 export function attentionSubgroupShader({ depth }: { readonly depth: number }): string {
   const units = depth / 4;
-  const own = Math.ceil(units / 8); // vec4s of a row in a lane
+  const parts = Math.ceil(depth / CHANNELS); // subgroups
+  const unitsOfPart = units / parts;
+  const own = Math.ceil(unitsOfPart / 8); // vec4s of a row in a lane
   const tile = attentionSubgroupTile(depth);
   const rows = (line: (r: number) => string) => unroll(tile, line);
   const blocks = (line: (b: number) => string) => unroll(own, line, ' ');
@@ -60,12 +70,24 @@ fn load(image: texture_2d<f32>, at: u32) -> vec4f {
   return textureLoad(image, ${flatTexel('at')}, 0);
 }
 
-@compute @workgroup_size(${subgroupLanes})
+#if ${parts > 1}
+var<workgroup> taken: atomic<u32>;                                       // parts that have a subgroup
+var<workgroup> partial: array<vec4f, ${parts * tile * subgroupLanes}>;   // (parts, rows, lanes)
+#endif
+
+@compute @workgroup_size(${parts * subgroupLanes})
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) count: vec3u,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
+  #if ${parts > 1}
+  var part = 0u;
+  if (lane == 0u) { part = atomicAdd(&taken, 1u); }
+  let start = subgroupBroadcastFirst(part) * ${unitsOfPart}u;
+  #else
+  let start = 0u;
+  #endif
   let index = ${groupIndex};
   let pairs = params.rows * params.sharing;
   let tiles = (pairs + ${tile - 1}u) / ${tile}u;
@@ -73,14 +95,14 @@ fn main(
   let head = (index / tiles) % params.kv_heads;
   let batch = index / (tiles * params.kv_heads);
   let before = select(0u, past[params.past_offset + batch], params.has_past == 1u);
-  let key = (params.k_offset + batch * params.keys * params.k_stride + head * ${depth}u) / 4u;
-  let value = (params.v_offset + batch * params.keys * params.v_stride + head * ${depth}u) / 4u + lane;
+  let key = (params.k_offset + batch * params.keys * params.k_stride + head * ${depth}u) / 4u + start;
+  let value = (params.v_offset + batch * params.keys * params.v_stride + head * ${depth}u) / 4u + start + lane;
   ${rows(
     (r) => `
   let pair${r} = min(first + ${r}u, pairs - 1u);
   let t${r} = pair${r} / params.sharing;
   let seen${r} = min(params.keys, before + select(params.rows, t${r} + 1u, params.causal == 1u));
-  let query${r} = (params.q_offset + (batch * params.rows + t${r}) * params.q_stride + (head * params.sharing + pair${r} % params.sharing) * ${depth}u) / 4u + lane;
+  let query${r} = (params.q_offset + (batch * params.rows + t${r}) * params.q_stride + (head * params.sharing + pair${r} % params.sharing) * ${depth}u) / 4u + start + lane;
   ${blocks((b) => `var q${r}_${b} = load(q, query${r} + ${8 * b}u); var sum${r}_${b} = vec4f();`)}
   var total${r} = 0.0;          // of this lane's weights
   var top${r} = unseen.x;       // largest score so far`,
@@ -89,8 +111,8 @@ fn main(
   for (var block = 0u; block < end; block += ${KEYS}u) {
     ${unroll(4, (j) => `var key${j} = key + min(block + lane + ${8 * j}u, params.keys - 1u) * (params.k_stride / 4u);`)}
     ${rows((r) => `var score${r} = vec4f();`)}
-    for (var unit = 0u; unit < ${units}u; unit += 8u) {
-      for (var j = 0u; j < min(8u, ${units}u - unit); j++) {
+    for (var unit = 0u; unit < ${unitsOfPart}u; unit += 8u) {
+      for (var j = 0u; j < min(8u, ${unitsOfPart}u - unit); j++) {
         ${unroll(4, (j) => `let k${j} = load(k, key${j} + j);`)}
         ${unroll(4, (i) => `let c${i} = vec4f(k0[${i}], k1[${i}], k2[${i}], k3[${i}]);`)}
         ${rows((r) => unroll(4, (i) => `score${r} = fma(vec4f(subgroupShuffle(q${r}_0[${i}], j)), c${i}, score${r});`))}
@@ -100,6 +122,14 @@ fn main(
       ${rows((r) => `{ let turned = q${r}_0; ${unroll(own - 1, (b) => `q${r}_${b} = q${r}_${b + 1};`, ' ')} q${r}_${own - 1} = turned; }`)}
       #endif
     }
+    #if ${parts > 1}
+    workgroupBarrier();   // all have read the block before
+    ${rows((r) => `partial[(start / ${unitsOfPart}u * ${tile}u + ${r}u) * 8u + lane] = score${r}; score${r} = vec4f();`)}
+    workgroupBarrier();
+    for (var other = lane; other < ${parts * tile * 8}u; other += ${tile * 8}u) {
+      ${rows((r) => `score${r} += partial[other + ${8 * r}u];`)}
+    }
+    #endif
     let number = block + lane + vec4u(0, 8, 16, 24);
     ${rows(
       (r) => `{
@@ -142,8 +172,8 @@ fn main(
     }
     let all = subgroupAdd(total);
     let row = (batch * params.rows + pair / params.sharing) * params.kv_heads + head;
-    let to = (row * params.sharing + pair % params.sharing) * ${units}u;
-    for (var unit = lane; unit < ${units}u; unit += 8u) {
+    let to = (row * params.sharing + pair % params.sharing) * ${units}u + start;
+    for (var unit = lane; unit < ${unitsOfPart}u; unit += 8u) {
       y[to + unit] = part0 / all;
       ${unroll(own - 1, (b) => `part${b} = part${b + 1};`, ' ')}
     }

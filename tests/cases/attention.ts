@@ -202,6 +202,8 @@ export const list: CaseList = {
     attentionCase(15, 36, { batch: 2 }),
     attentionCase(16, 64, { causal: true, sharing: 2 }),
     attentionCase(17, 128, { batch: 2, rowsExtent: true }),
+    attentionCase(17, 256, { causal: true, batch: 2 }),
+    attentionCase(33, 512, { kvHeads: 1, scale: 30 }),
     attentionCase(2, 4, { causal: true, cache: { length: 33, past: [30] } }),
     attentionCase(65, 512, { kvHeads: 1 }),
     attentionCase(33, 520, { kvHeads: 1, batch: 2 }),
@@ -236,6 +238,7 @@ export const list: CaseList = {
     aloneCase(64, 1, 32),
     aloneCase(5, 0, 0),
     aloneCase(160, 0, 30),
+    aloneCase(256, 1, 31),
     ...timed,
   ],
 };

@@ -1,7 +1,7 @@
 /** attention(q, k, v, { heads, kvHeads, causal, past }): softmax(q·kᵀ/√D)·v for each head, over the rows at hand or over a cache. */
 import { type AttentionOptions, attentionShader, attentionSplits, attentionTile } from '../../../shaders/attention.ts';
 import {
-  attentionSubgroupDepth,
+  attentionSubgroupFits,
   attentionSubgroupShader,
   attentionSubgroupTile,
 } from '../../../shaders/attention_subgroup.ts';
@@ -82,12 +82,13 @@ const attentionOp: Op<Attrs> = {
 
 /**
  * Whether subgroups have the size that `attention_subgroup` is written for, and heads a width. It must not follow the rows of a pass, so that a row
- * is the same in all; but for one row known when compiling the copies cost too much, and for one head there are too few tiles.
+ * is the same in all; but for one row known when compiling the copies cost too much, and one narrow head is too little work to compile for.
  */
 function bySubgroups({ inputs: { q, k, v }, attrs: { heads } }: Node<Attrs>, limits: Limits): boolean {
-  const fits = width(q) / heads <= attentionSubgroupDepth && heads > 1 && q.shape[1] !== 1;
+  const depth = width(q) / heads;
+  const fits = attentionSubgroupFits(depth) && (heads > 1 || depth > 128) && q.shape[1] !== 1;
   const copies = (x: Tensor) => isAligned(x, 4) && fitsFlatImage(surroundings(x), limits);
-  return limits.subgroupSize === subgroupLanes && fits && (width(q) / heads) % 4 === 0 && [q, k, v].every(copies);
+  return limits.subgroupSize === subgroupLanes && fits && [q, k, v].every(copies);
 }
 
 /**
