@@ -17,13 +17,20 @@ export function cached<Options extends object>(make: (options: Options) => strin
   };
 }
 
+/** Matrices may also be quantised, as `src/engine/quantise.ts` lays them out. */
+export type MatrixStorage = Storage | 'q8' | 'q4';
+
+/** Words of a group of 32 quantised values. */
+export const groupWords = { q8: 9, q4: 5 } as const;
+
 /** Text for i = 0 … n−1. */
 export function unroll(n: number, line: (i: number) => string, separator = '\n'): string {
   return Array.from({ length: n }, (_, i) => line(i)).join(separator);
 }
 
 /** `name_at4(i)`: elements 4i … 4i+3 of a tensor bound as `name`, as vec4f; with `scalar`, `name_at(i)`: element i as f32. */
-export function declareTensor(binding: number, name: string, dtype: Storage, scalar = false): string {
+export function declareTensor(binding: number, name: string, dtype: MatrixStorage, scalar = false): string {
+  if (dtype === 'q8' || dtype === 'q4') return declareQuantised(binding, name, dtype);
   const type = dtype === 'f32' ? (scalar ? 'f32' : 'vec4f') : scalar ? 'u32' : 'vec2u';
   return wgsl`
 @group(0) @binding(${binding}) var<storage, read> ${name}: array<${type}>;
@@ -52,6 +59,25 @@ fn ${name}_at(i: u32) -> f32 {
   return select(w.x, w.y, (i & 1u) == 1u);
 }
 #endif
+`;
+}
+
+/** Both ways to read a quantised tensor. */
+function declareQuantised(binding: number, name: string, dtype: 'q8' | 'q4'): string {
+  return wgsl`
+@group(0) @binding(${binding}) var<storage, read> ${name}: array<u32>;
+fn ${name}_at4(i: u32) -> vec4f {
+  let at = i / 8u * ${groupWords[dtype]}u;
+  let scale = unpack2x16float(${name}[at]);
+#if ${dtype === 'q8'}
+  let q = bitcast<i32>(${name}[at + 1u + i % 8u]);
+  return vec4f((vec4i(q) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u)) * scale.x;
+#else
+  let q = ${name}[at + 1u + i % 8u / 2u] >> (i % 2u * 16u);
+  return fma(vec4f((vec4u(q) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(15u)), vec4f(scale.x), vec4f(scale.y));
+#endif
+}
+fn ${name}_at(i: u32) -> f32 { return ${name}_at4(i / 4u)[i % 4u]; }
 `;
 }
 

@@ -3,10 +3,10 @@
  * a split one; rows of other sources are left alone. One invocation copies one vec4 (or scalar) and widens it to f32.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { type Storage, cached, declareTensor, entry, groupIndex } from './common.ts';
+import { type MatrixStorage, cached, declareTensor, entry, groupIndex } from './common.ts';
 
 export interface GatherOptions {
-  readonly source: Storage;
+  readonly source: MatrixStorage;
   readonly vector: boolean;
 }
 

@@ -7,10 +7,10 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Activation, declareActivation } from './activation.ts';
-import { type Storage, cached, declareTensor, entry, groupIndex, unroll } from './common.ts';
+import { type MatrixStorage, cached, declareTensor, entry, groupIndex, unroll } from './common.ts';
 
 export interface LinearOptions {
-  readonly weight: Storage;
+  readonly weight: MatrixStorage;
   readonly bias: boolean;
   readonly residual: boolean;
   readonly activation: Activation;

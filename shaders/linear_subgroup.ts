@@ -8,10 +8,10 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Activation, declareActivation } from './activation.ts';
-import { type Storage, cached, unroll } from './common.ts';
+import { type MatrixStorage, type Storage, cached, groupWords, unroll } from './common.ts';
 
 export interface LinearSubgroupOptions {
-  readonly weight: Storage;
+  readonly weight: MatrixStorage;
   readonly activation: Activation;
   /** Rows of a workgroup. */
   readonly rows: number;
@@ -22,11 +22,38 @@ export const subgroupColumns = 32;
 /** K must be a multiple: rows of the image are copied from buffers in steps of 256 bytes, and a lane holds a vec4 of each 32 values. */
 export const subgroupDepth = 64;
 
+/** 16-byte pieces that 32 steps of K take in a block of columns. */
+export const columnPieces: Record<MatrixStorage, number> = {
+  f32: 256,
+  f16: 128,
+  bf16: 128,
+  q8: 8 * groupWords.q8,
+  q4: 8 * groupWords.q4,
+};
+
+/** What comes before 32 steps of K: the scales of this lane's four columns, where weights are quantised. Moves `at` behind them. */
+export function columnScales(dtype: MatrixStorage): string {
+  if (dtype !== 'q8' && dtype !== 'q4') return '';
+  const each = (part: 'x' | 'y') =>
+    `vec4f(${['x', 'y', 'z', 'w'].map((c) => `unpack2x16float(s.${c}).${part}`).join(', ')})`;
+  return `let s = weight[at]; let scale = ${each('x')};${dtype === 'q4' ? ` let least = ${each('y')};` : ''}
+    at += 8u;`;
+}
+
 /**
  * Reads the weights of four steps of K from `at` on for this lane's four columns into w0 … w3, and moves `at` behind them. `load` is the text that
- * reads 16 bytes: vec4f of f32 weights, vec4u of others.
+ * reads 16 bytes: vec4f of f32 weights, vec4u of others. Quantised ones need `columnScales` before, and `j`, the number of the step among eight.
  */
-export function columnWeights(dtype: Storage, load = (at: string) => `weight[${at}]`): string {
+export function columnWeights(dtype: MatrixStorage, load = (at: string) => `weight[${at}]`): string {
+  if (dtype === 'q8')
+    return `let q = bitcast<vec4i>(${load('at')});
+      at += 8u;
+      let w0 = vec4f((q << vec4u(24u)) >> vec4u(24u)) * scale; let w1 = vec4f((q << vec4u(16u)) >> vec4u(24u)) * scale;
+      let w2 = vec4f((q << vec4u(8u)) >> vec4u(24u)) * scale; let w3 = vec4f(q >> vec4u(24u)) * scale;`;
+  if (dtype === 'q4')
+    return `let q = ${load('at')} >> vec4u(j % 2u * 16u);
+      at += j % 2u * 8u;
+      ${unroll(4, (i) => `let w${i} = fma(vec4f((q >> vec4u(${4 * i}u)) & vec4u(15u)), scale, least);`, ' ')}`;
   if (dtype === 'f32')
     return `let w0 = ${load('at')}; let w1 = ${load('at + 8u')}; let w2 = ${load('at + 16u')}; let w3 = ${load('at + 24u')};
       at += 32u;`;
@@ -74,10 +101,11 @@ fn main(
   let row = (index % tiles) * ${o.rows}u;
   let block = index / tiles;
   if (block * ${subgroupColumns}u >= params.columns) { return; }
-  var at = block * params.depth * ${o.weight === 'f32' ? 8 : 4}u + lane;
+  var at = block * (params.depth / 32u) * ${columnPieces[o.weight]}u + lane;
   ${unroll(o.rows, (r) => `var sum${r} = vec4f();`)}
   for (var k = 0u; k < params.depth; k += 32u) {
     ${unroll(o.rows, (r) => `let x${r} = textureLoad(x, vec2u(k / 4u + lane, row + ${r}u), 0);`)}
+    ${columnScales(o.weight)}
     for (var j = 0u; j < 8u; j++) {
       ${columnWeights(o.weight)}
       ${unroll(o.rows, (r) => unroll(4, (i) => `sum${r} = fma(vec4f(subgroupShuffle(x${r}[${i}], j)), w${i}, sum${r});`))}

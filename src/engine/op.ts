@@ -6,6 +6,7 @@ import { type Dtype, bytesOf } from './dtype.ts';
 import { GraphError } from './errors.ts';
 import { type Dim, add as addDims, mul, sameDim, shapeText } from './extent.ts';
 import type { Node } from './graph.ts';
+import { QUANTISED_GROUP, type Quantised, groupWords, isQuantised } from './quantise.ts';
 import { type Tensor, isContiguous, placement, root } from './tensor.ts';
 
 /** Work of one call: multiply-adds count as 2 FLOPs; bytes are what must be read and written once. */
@@ -64,7 +65,7 @@ export interface WeightOperand {
   /** All rows of the joined weights, or all elements where their rows differ in length. */
   readonly shape: readonly number[];
   readonly joined: readonly { readonly name: string; readonly shape: readonly number[] }[];
-  readonly dtype: Dtype;
+  readonly dtype: Dtype | Quantised;
   readonly layout: Layout;
   readonly parts: readonly { readonly start: number; readonly rows: number }[];
   /** Kept as an image that the kernel binds as `texture_2d<u32>`: 16 bytes a texel, texel t at (t % 1024, t / 1024). */
@@ -80,13 +81,21 @@ export function storedBytes(o: WeightOperand, rows?: number): number {
     return o.joined.reduce((sum, one) => sum + storedBytes({ ...o, ...one, joined: [one] }), 0);
   const count = rows ?? o.shape[0];
   const whole = inBlocks(o.layout) ? Math.ceil(count / COLUMN_BLOCK) * COLUMN_BLOCK : count;
-  return whole * o.shape.slice(1).reduce((p, n) => p * n, 1) * bytesOf(o.dtype);
+  return whole * rowBytes(o);
+}
+
+/** Bytes of a row of an operand. */
+export function rowBytes({ shape, dtype }: Pick<WeightOperand, 'shape' | 'dtype'>): number {
+  const elements = shape.slice(1).reduce((p, n) => p * n, 1);
+  return isQuantised(dtype) ? (elements / QUANTISED_GROUP) * groupWords[dtype] * 4 : elements * bytesOf(dtype);
 }
 
 export interface WeightForm {
   readonly layout?: Layout;
   /** Fixes the dtype (small vectors are kept in f32); otherwise it stays as the checkpoint has it, or f32 where joined weights differ. */
   readonly dtype?: Dtype;
+  /** Whether the kernel reads quantised weights. */
+  readonly quantised?: boolean;
   /** Whether it may be split in parts; one that is joined or an image is not. */
   readonly split?: boolean;
   readonly image?: boolean;

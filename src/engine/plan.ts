@@ -4,7 +4,7 @@
  */
 import { type Dtype, bytesOf } from './dtype.ts';
 import { GraphError, OvertoneError } from './errors.ts';
-import { type Dim, maximum, mul, shapeText } from './extent.ts';
+import { type Dim, shapeText } from './extent.ts';
 import { fuse } from './fuse.ts';
 import type { Graph, Node } from './graph.ts';
 import { type ImageUse, type PlannedImage, placeImages } from './images.ts';
@@ -18,8 +18,10 @@ import {
   type WeightOperand,
   bytesMoved,
   inBlocks,
+  rowBytes,
   storedBytes,
 } from './op.ts';
+import { QUANTISED_GROUP, type Quantised } from './quantise.ts';
 import { type ShaderInterface, checkInterface, shaderInterface } from './shader.ts';
 import { type Tensor, boundBytes, maxElements, root, windowStart } from './tensor.ts';
 
@@ -40,6 +42,8 @@ export interface PlanLimits {
 export interface PlanOptions extends PlanLimits {
   /** Stored dtype of a weight of the checkpoint; f32 without. */
   readonly weightDtype?: (name: string) => Dtype;
+  /** Stores matrices of linears and tables in fewer bits: those of 32 rows and more whose width is a multiple of 32. */
+  readonly quantise?: Quantised;
   /** Names of intermediates to keep: they are computed as written and can be read after a run. */
   readonly keep?: readonly string[];
 }
@@ -93,8 +97,9 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
     },
     weight(tensors, form = {}) {
       const joined = [tensors].flat();
-      const dtypes = new Set(joined.map(({ name }) => form.dtype ?? options.weightDtype?.(name) ?? 'f32'));
-      const dtype = dtypes.size === 1 ? [...dtypes][0] : 'f32';
+      const dtypes = new Set(joined.map((tensor) => form.dtype ?? dtypeOf(tensor, options)));
+      const quantises = form.quantised && joined.every(isMatrix) ? options.quantise : undefined;
+      const dtype = quantises ?? (dtypes.size === 1 ? [...dtypes][0] : 'f32');
       const operand = joinedOperand(
         joined.map((tensor) => weightOperand(tensor, dtype, form, limit)),
         form,
@@ -109,7 +114,7 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
       return graph.add({ name, dtype: 'f32', shape, role: 'intermediate' });
     },
   };
-  const weightBytes = (x: Tensor) => maxElements(x) * bytesOf(options.weightDtype?.(x.name) ?? 'f32');
+  const weightBytes = (x: Tensor) => maxElements(x) * bytesOf(dtypeOf(x, options));
   const lowered = nodes
     .flatMap((node) => node.op.split?.(node, lowering.limits) ?? [node])
     .flatMap((node) => lowerNode(node, lowering, weightBytes));
@@ -123,6 +128,16 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
     images,
     ...place(graph, dispatches, outputs, options.maxBufferSize ?? DEFAULT_BUFFER),
   };
+}
+
+function dtypeOf(weight: Tensor, { weightDtype }: PlanOptions): Dtype {
+  return weightDtype?.(weight.name) ?? 'f32';
+}
+
+/** Whether a weight is worth quantising, and can be. */
+function isMatrix({ shape }: Tensor): boolean {
+  const [height, breadth] = shape as readonly number[];
+  return shape.length === 2 && height >= 32 && breadth % QUANTISED_GROUP === 0;
 }
 
 function collectOutputs(graph: Graph, keep: readonly string[]): Map<string, Tensor> {
@@ -155,12 +170,12 @@ function lowerNode(
   });
 }
 
-function weightOperand(tensor: Tensor, dtype: Dtype, form: WeightForm, limit: number): WeightOperand {
+function weightOperand(tensor: Tensor, dtype: Dtype | Quantised, form: WeightForm, limit: number): WeightOperand {
   const { layout = 'rows', split = false, image = false } = form;
   const splitAbove = split ? limit : Infinity;
   if (tensor.role !== 'weight') throw new GraphError(`[plan] ${tensor.name} must be a weight but is ${tensor.role}`);
   const shape = tensor.shape as readonly number[];
-  const row = shape.slice(1).reduce((p, n) => p * n, 1) * bytesOf(dtype);
+  const row = rowBytes({ shape, dtype });
   // parts start where packed 16-bit elements share no word, and where blocks of columns start
   const grain = inBlocks(layout) ? COLUMN_BLOCK : 4;
   const most = Math.floor(Math.min(splitAbove, 2 ** 40) / row);
@@ -281,7 +296,7 @@ export function planText(plan: Plan): string {
     (n) => `     ${n.kind} ${n.name} ${n.tensor.dtype} ${shapeText(n.tensor.shape)}`,
   );
   const kernels = new Set(plan.dispatches.map((d) => d.shader)).size;
-  const weights = plan.weights.reduce((sum, w) => sum + maximum(mul(...w.shape)) * bytesOf(w.dtype), 0);
+  const weights = plan.weights.reduce((sum, w) => sum + w.shape[0] * rowBytes(w), 0);
   return [
     `plan ${plan.name}: ${plan.dispatches.length} dispatches of ${kernels} kernels`,
     ...named,

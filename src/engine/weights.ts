@@ -5,8 +5,9 @@
 import type { Device, DeviceBuffer, DeviceImage } from './device.ts';
 import { type Dtype, bytesOf, f16ToNumber, numberToBf16, numberToF16 } from './dtype.ts';
 import { ArgumentError, FileError, GraphError, throwIfAborted } from './errors.ts';
-import { COLUMN_BLOCK, IMAGE_TEXELS, type WeightOperand, inBlocks, storedBytes } from './op.ts';
+import { COLUMN_BLOCK, IMAGE_TEXELS, type WeightOperand, inBlocks, rowBytes, storedBytes } from './op.ts';
 import { shapeText } from './extent.ts';
+import { isQuantised, quantise } from './quantise.ts';
 
 /** Where weights come from: a checkpoint, or formula-made tensors. */
 export interface WeightSource {
@@ -115,10 +116,10 @@ export class WeightStore {
     let before = 0;
     for (const one of o.joined) {
       const own = { ...o, ...one, joined: [one] };
-      const rowBytes = elementsOfRow(own) * bytesOf(o.dtype);
+      const bytes = rowBytes(own);
       // pieces of whole groups of rows keep packed 16-bit elements on word boundaries, and blocks of columns whole
       const grain = inBlocks(o.layout) ? COLUMN_BLOCK : 4;
-      const step = Math.max(1, Math.floor(PIECE / Math.max(1, rowBytes) / grain)) * grain;
+      const step = Math.max(1, Math.floor(PIECE / Math.max(1, bytes) / grain)) * grain;
       const parts = o.joined.length > 1 ? [{ start: 0, rows: one.shape[0] }] : o.parts;
       for (const [p, part] of parts.entries())
         for (let start = 0; start < part.rows; start += step) {
@@ -126,7 +127,7 @@ export class WeightStore {
           const rows = Math.min(step, part.rows - start);
           const stored = await source.read(one.name, part.start + start, rows, signal);
           this.checkAlive();
-          write(p, before + start * rowBytes, toForm(own, rows, stored, source.dtype(one.name)));
+          write(p, before + start * bytes, toForm(own, rows, stored, source.dtype(one.name)));
         }
       before += storedBytes(own);
     }
@@ -154,10 +155,6 @@ export class WeightStore {
 
 /** Takes bytes of the stored form: the part they belong to, and the byte in it. */
 type Write = (part: number, offset: number, bytes: Uint8Array<ArrayBuffer>) => void;
-
-function elementsOfRow(o: WeightOperand): number {
-  return o.shape.slice(1).reduce((p, n) => p * n, 1);
-}
 
 function padded(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   if (bytes.byteLength % 4 === 0) return bytes;
@@ -201,6 +198,7 @@ export function widen(bytes: Uint8Array<ArrayBuffer>, dtype: Dtype): Float32Arra
 function castTo(bytes: Uint8Array<ArrayBuffer>, from: Dtype, o: WeightOperand): Uint8Array<ArrayBuffer> {
   const values = widen(bytes, from);
   if (o.dtype === 'f32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  if (isQuantised(o.dtype)) return new Uint8Array(quantise(o.name, values, o.dtype).buffer);
   const out = new Uint16Array(values.length);
   const round = o.dtype === 'bf16' ? numberToBf16 : numberToF16;
   for (let i = 0; i < values.length; i++) {
@@ -213,10 +211,10 @@ function castTo(bytes: Uint8Array<ArrayBuffer>, from: Dtype, o: WeightOperand): 
   return new Uint8Array(out.buffer);
 }
 
-/** (N, K) → (⌈N/32⌉, K, 32), 16-bit elements as (⌈N/32⌉, K/2, 32, 2); rows beyond N are zero. */
+/** (N, K) → (⌈N/32⌉, K, 32), 16-bit elements as (⌈N/32⌉, K/2, 32, 2), quantised ones word by word; rows beyond N are zero. */
 function toColumns(o: WeightOperand, rows: number, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const depth = elementsOfRow(o);
-  const per = 4 / bytesOf(o.dtype); // elements of K that share a word
+  const per = o.dtype === 'f16' || o.dtype === 'bf16' ? 2 : 1; // elements of K that share a word
+  const depth = (rowBytes(o) / 4) * per;
   const make = per === 2 ? Uint16Array : Uint32Array;
   const from = new make(bytes.buffer, bytes.byteOffset, bytes.byteLength / make.BYTES_PER_ELEMENT);
   const to = new make(Math.ceil(rows / COLUMN_BLOCK) * COLUMN_BLOCK * depth);
@@ -235,7 +233,7 @@ function toColumns(o: WeightOperand, rows: number, bytes: Uint8Array<ArrayBuffer
 function toOhwi(o: WeightOperand, rows: number, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const [, channels, height, breadth] = o.shape;
   const taps = height * breadth;
-  const make = bytesOf(o.dtype) === 2 ? Uint16Array : Uint32Array;
+  const make = o.dtype === 'f32' ? Uint32Array : Uint16Array;
   const from = new make(bytes.buffer, bytes.byteOffset, bytes.byteLength / make.BYTES_PER_ELEMENT);
   const to = new make(from.length);
   for (let r = 0; r < rows; r++)

@@ -5,13 +5,22 @@ function gatherCase(
   rows: number,
   sizes: readonly number[],
   W: number,
-  o: { dtype?: Spec['dtype']; weight?: boolean; maxBinding?: number; timed?: boolean } = {},
+  o: {
+    dtype?: Spec['dtype'];
+    weight?: boolean;
+    maxBinding?: number;
+    quantise?: OpCase['quantise'];
+    timed?: boolean;
+  } = {},
 ): OpCase {
   const total = sizes.reduce((a, b) => a + b, 0);
   return {
-    name: [`${rows} of ${sizes.join('+')} rows ×${W}`, o.dtype, o.maxBinding && 'split'].filter(Boolean).join(' '),
+    name: [`${rows} of ${sizes.join('+')} rows ×${W}`, o.dtype, o.maxBinding && 'split', o.quantise]
+      .filter(Boolean)
+      .join(' '),
     timed: o.timed,
     maxBinding: o.maxBinding,
+    quantise: o.quantise,
     extents: { rows },
     tensors: {
       index: { shape: [extent('rows', rows + 3)], dtype: 'u32', fill: (i) => (i * 7919) % total },
@@ -47,6 +56,8 @@ export const list: CaseList = {
     gatherCase(20, [51, 7], 33, { weight: true, dtype: 'bf16' }),
     gatherCase(20, [51, 7], 36, { weight: true, dtype: 'f16' }),
     gatherCase(20, [100, 5], 64, { weight: true, maxBinding: 8192 }),
+    gatherCase(40, [511, 3], 192, { weight: true, dtype: 'bf16', quantise: 'q8' }),
+    gatherCase(40, [511, 3], 160, { weight: true, quantise: 'q4', maxBinding: 8192 }),
     gatherCase(1_100_000, [7], 4),
     gatherCase(1088, [1, 1024], 768, { timed: true }),
     gatherCase(1103, [151936], 896, { weight: true, dtype: 'bf16', timed: true }),

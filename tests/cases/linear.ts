@@ -11,6 +11,7 @@ type Options = {
   rowsExtent?: boolean;
   timed?: boolean;
   maxBinding?: number;
+  quantise?: OpCase['quantise'];
 };
 
 function linearCase(M: number, N: number, K: number, o: Options = {}): OpCase {
@@ -23,12 +24,14 @@ function linearCase(M: number, N: number, K: number, o: Options = {}): OpCase {
     o.residual && 'residual',
     o.scale && `scale ${o.scale}`,
     o.maxBinding && 'split',
+    o.quantise,
   ];
   const height = o.rowsExtent ? extent('rows', M + 70) : M;
   return {
     name: parts.filter(Boolean).join(' '),
     timed: o.timed,
     maxBinding: o.maxBinding,
+    quantise: o.quantise,
     extents: { rows: M },
     tensors: {
       x: { shape: [height, K], scale: o.scale },
@@ -187,6 +190,17 @@ export const list: CaseList = {
     linearCase(300, 100, 64, { dtype: 'bf16', rowsExtent: true, residual: true }),
     linearCase(40, 96, 512, { maxBinding: 90_000, residual: true }),
     linearCase(40, 64, 64, { scale: 1e6, dtype: 'bf16' }),
+    ...(['q8', 'q4'] as const).flatMap((quantise) => [
+      linearCase(33, 100, 96, { quantise, residual: true, activation: 'silu' }), // no image holds rows of 96
+      linearCase(1, 100, 96, { quantise, dtype: 'bf16' }),
+      linearCase(7, 35, 160, { quantise, dtype: 'f16', bias: false }),
+      linearCase(33, 100, 64, { quantise, dtype: 'bf16', rowsExtent: true, activation: 'gelu' }),
+      linearCase(300, 64, 320, { quantise, residual: true }),
+      linearCase(1, 260, 128, { quantise, activation: 'silu', residual: true }),
+      linearCase(40, 96, 512, { quantise, dtype: 'bf16', maxBinding: 82_000 }),
+      linearCase(1, 96, 512, { quantise, maxBinding: 20_000 }),
+      linearCase(5, 64, 64, { quantise, scale: 1e6 }),
+    ]),
     sideBySide(33, [32, 64, 36], 64, { dtype: 'bf16' }),
     sideBySide(1, [64, 32, 32], 192, { dtype: 'bf16' }),
     sideBySide(7, [31, 33, 5], 37, { dtype: 'f16' }),

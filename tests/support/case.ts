@@ -1,5 +1,5 @@
 /** Op cases: one list for tests, benchmarks and the support check. A case is a one-op graph, its sizes, and a plain reference in f64. */
-import type { Dtype, Extents, Graph, Tensor } from '../../src/engine/index.ts';
+import type { Dtype, Extents, Graph, Quantised, Tensor } from '../../src/engine/index.ts';
 
 export type Values = Float64Array;
 
@@ -22,6 +22,8 @@ export interface OpCase {
   readonly extents?: Extents;
   /** Limit given to the planner, for cases that must be split. */
   readonly maxBinding?: number;
+  /** Stores the matrices quantised; the reference gets what they then stand for. */
+  readonly quantise?: Quantised;
   /** Builds the call and returns outputs by name. */
   build(t: Readonly<Record<string, Tensor>>, graph: Graph): Readonly<Record<string, Tensor>>;
   /** Expected outputs from the (rounded) inputs, in f64. */

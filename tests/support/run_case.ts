@@ -11,11 +11,13 @@ import {
   bf16ToNumber,
   compile,
   createSession,
+  dequantise,
   evaluate,
   f16ToNumber,
   mulDims,
   numberToBf16,
   numberToF16,
+  quantise,
 } from '../../src/engine/index.ts';
 import type { OpCase, Spec, Values } from './case.ts';
 
@@ -46,7 +48,7 @@ export async function runCase(device: Device, test: OpCase): Promise<CaseResult>
     }
     await session.encode(stream, test.extents);
     await stream.finish();
-    const expected = test.reference(values);
+    const expected = test.reference(asStored(test, values));
     const errors: Record<string, number> = {};
     const got: Record<string, Float32Array | Uint32Array> = {};
     for (const [name, x] of graph.outputs) {
@@ -73,8 +75,24 @@ export function planCase(device: Device, test: OpCase): { graph: Graph; plan: Pl
   for (const [name, x] of Object.entries(test.build(tensors, graph))) graph.output(name, x);
   const dtypeOf = (name: string): Dtype => test.tensors[name].dtype ?? 'f32';
   const { maxBinding: maxStorageBufferBindingSize = device.limits.maxStorageBufferBindingSize } = test;
-  const plan = compile(graph, { ...device.planLimits, weightDtype: dtypeOf, maxStorageBufferBindingSize });
+  const plan = compile(graph, {
+    ...device.planLimits,
+    weightDtype: dtypeOf,
+    quantise: test.quantise,
+    maxStorageBufferBindingSize,
+  });
   return { graph, plan, values };
+}
+
+/** Values with quantised matrices as what they stand for. */
+function asStored({ quantise: kind, tensors }: OpCase, values: Record<string, Values>): Record<string, Values> {
+  if (!kind) return values;
+  const matrices = Object.entries(tensors).filter(([, { role, shape }]) => role === 'weight' && shape.length === 2);
+  const stored = matrices.map(([name]) => {
+    const groups = quantise(name, Float32Array.from(values[name]), kind);
+    return [name, Float64Array.from(dequantise(groups, kind))] as const;
+  });
+  return { ...values, ...Object.fromEntries(stored) };
 }
 
 /** ‖a − b‖ / ‖b‖; infinite when an element is not finite or a length differs. */

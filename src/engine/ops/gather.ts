@@ -1,5 +1,5 @@
 /** gather(index, ...sources): rows of the sources, counted through all of them one after the other. An embedding is a gather from its table. */
-import type { Storage } from '../../../shaders/common.ts';
+import type { MatrixStorage } from '../../../shaders/common.ts';
 import { gatherLanes, gatherShader } from '../../../shaders/gather.ts';
 import { GraphError } from '../errors.ts';
 import { type Dim, add, ceilDiv, maximum, mul } from '../extent.ts';
@@ -24,7 +24,7 @@ const gatherOp: Op<Record<string, never>> = {
     const columns = width(output);
     const dispatch = (
       source: Operand,
-      dtype: Storage,
+      dtype: MatrixStorage,
       vector: boolean,
       start: Dim,
       available: Dim,
@@ -49,9 +49,17 @@ const gatherOp: Op<Record<string, never>> = {
     for (const source of Object.values(sources)) {
       const vector = isAligned(source, 4);
       if (source.role === 'weight' && !source.view) {
-        const weight = context.weight(source, { split: true });
+        const weight = context.weight(source, { split: true, quantised: true });
         weight.parts.forEach((part, i) =>
-          dispatch({ weight, part: i }, weight.dtype as Storage, vector, add(first, part.start), part.rows, 0, columns),
+          dispatch(
+            { weight, part: i },
+            weight.dtype as MatrixStorage,
+            vector,
+            add(first, part.start),
+            part.rows,
+            0,
+            columns,
+          ),
         );
       } else
         for (const { start, part } of rowParts(source, context.limits)) {

@@ -1,6 +1,6 @@
 /** linear(x, weight, bias?): x·Wᵀ + bias, with activation and residual taken over by fusion. x (…, K), weight (N, K), bias (N); or several of them side by side. */
 import type { Activation } from '../../../shaders/activation.ts';
-import type { Storage } from '../../../shaders/common.ts';
+import type { MatrixStorage, Storage } from '../../../shaders/common.ts';
 import { type LinearOptions, linearShader, linearTile } from '../../../shaders/linear.ts';
 import { linearMatvecShader, matvecOutputs } from '../../../shaders/linear_matvec.ts';
 import { linearMatvecColumnsShader } from '../../../shaders/linear_matvec_columns.ts';
@@ -23,6 +23,7 @@ import {
   call,
   checkShape,
 } from '../op.ts';
+import { isQuantised } from '../quantise.ts';
 import { splitRows } from '../split.ts';
 import { type Tensor, isAligned, isContiguous, placement, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
@@ -41,7 +42,9 @@ const linearOp: Op<LinearAttrs> = {
     // one row known when compiling reads the weights fastest; for all others, a stretch of one among them, the sum's order is one
     const single = rows(node.inputs.x) === 1 && node.output.view === undefined;
     if (inColumns(node, context.limits))
-      return single ? lowerMatvecColumns(node, context) : lowerSubgroup(node, context);
+      return single && !isQuantised(partsOf(node.inputs, context, 'columns')[0].weight.dtype)
+        ? lowerMatvecColumns(node, context)
+        : lowerSubgroup(node, context);
     return lowerPlain(node, context, single ? 'linear_matvec' : 'linear');
   },
   absorb(node, next) {
@@ -77,7 +80,7 @@ function lowerPlain(
   const { offset, stride } = placement(x);
   return parts.map(({ weight, part, start, rows: own }) => ({
     label,
-    shader: (single ? linearMatvecShader : linearShader)({ ...options, weight: weight.dtype as Storage }),
+    shader: (single ? linearMatvecShader : linearShader)({ ...options, weight: weight.dtype as MatrixStorage }),
     bind: {
       weight: { weight, part },
       x: { tensor: x },
@@ -147,12 +150,13 @@ function lowerSubgroup({ inputs, attrs, output }: Node<LinearAttrs>, context: Lo
   const parts = partsOf(inputs, context, 'columns');
   const bias = biasOf(inputs, context);
   const columns = width(output);
-  const tile = maximum(rows(x)) > 8 ? 16 : 8;
+  const most = maximum(rows(x));
+  const tile = most > 8 ? 16 : most === 1 ? 1 : 8;
   return parts.map(({ weight, part, start, rows: own }) => {
     const weights: Operand = { weight, part };
     return {
       label: 'linear_subgroup',
-      shader: linearSubgroupShader({ weight: weight.dtype as Storage, activation: attrs.activation, rows: tile }),
+      shader: linearSubgroupShader({ weight: weight.dtype as MatrixStorage, activation: attrs.activation, rows: tile }),
       bind: {
         weight: weights,
         x: { image: x },
@@ -202,8 +206,8 @@ function partsOf(
     heights.slice(0, -1).every((height) => height % subgroupColumns === 0) &&
     bytes <= context.limits.maxStorageBufferBindingSize;
   const operands = joins
-    ? [context.weight(weights, { layout, split: true })]
-    : weights.map((weight) => context.weight(weight, { layout, split: true }));
+    ? [context.weight(weights, { layout, split: true, quantised: true })]
+    : weights.map((weight) => context.weight(weight, { layout, split: true, quantised: true }));
   let before = 0;
   return operands.flatMap((weight) => {
     const start = before;
