@@ -1,10 +1,11 @@
-/** `npm run score [-- --quick]`: objects, edits and answers of the embedded model that are right, beside the reference's. */
+/** `npm run score [-- --quick --quantise=q8]`: objects, edits and answers of the embedded model that are right, beside the reference's. */
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { createProgress } from '../node/cli/progress.ts';
 import { listen } from '../node/cli/signals.ts';
 import { openHarmon } from '../node/model.ts';
 import { packageFile } from '../node/package.ts';
+import type { Quantised } from '../src/engine/index.ts';
 import { type ScoreOptions, type Tally, scoreAnswers, scoreEdits, scorePictures } from './score_tasks.ts';
 
 const { signal, code } = listen();
@@ -14,7 +15,8 @@ const reference = JSON.parse(readFileSync(file, 'utf8')) as Partial<Record<strin
 const progress = createProgress({ enabled: true, stream: process.stderr });
 
 try {
-  const model = await openHarmon({ signal });
+  const quantise = process.argv.find((arg) => arg.startsWith('--quantise='))?.slice('--quantise='.length);
+  const model = await openHarmon({ signal, quantise: quantise as Quantised | undefined });
   console.log(`${model.device.description}${every > 1 ? `, every ${every}th case` : ''}`);
   await show(async (options) => ({ objects: await scorePictures(model, file, options) }));
   await show(async (options) => {

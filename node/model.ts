@@ -9,7 +9,9 @@ import {
   ArgumentError,
   type Device,
   FileError,
+  type Quantised,
   type TensorFile,
+  isQuantised,
   openSharded,
   openTensorFile,
   throwIfAborted,
@@ -40,6 +42,8 @@ export interface ModelPaths {
   readonly config?: string;
   /** Path of a tokenizer.json; the one beside the weights without. */
   readonly tokenizer?: string;
+  /** Keeps matrices on the device in fewer bits: `q8` or `q4`. */
+  readonly quantise?: Quantised;
 }
 
 /** A model's files, open and checked against each other; `close` gives the descriptors back. */
@@ -49,6 +53,7 @@ export interface ModelFiles {
   /** The tokenizer.json that it is from. */
   readonly tokenizerPath: string;
   readonly weights: TensorFile;
+  readonly quantise?: Quantised;
   close(): Promise<void>;
 }
 
@@ -86,6 +91,8 @@ function checkOptions(options: OpenHarmonOptions): void {
   for (const key of ['model', 'checkpoint', 'vae', 'config', 'tokenizer'] as const)
     if (options[key] !== undefined && (typeof options[key] !== 'string' || options[key] === ''))
       throw new ArgumentError(`[openHarmon] ${key} must be a path, a string, but is ${wordFor(options[key])}`);
+  if (options.quantise !== undefined && !isQuantised(options.quantise))
+    throw new ArgumentError(`[openHarmon] quantise must be q8 or q4 but is ${String(options.quantise)}`);
 }
 
 /** The model of open files on a device; its `destroy` closes the files, and destroys the device where the model owns it. */
@@ -109,7 +116,7 @@ export async function openModelFiles(paths: ModelPaths, signal?: AbortSignal): P
     const config = await readConfig(paths.config, beside, weights);
     const { tokenizer, path: tokenizerPath } = await readTokenizer(paths.tokenizer, beside, config);
     throwIfAborted(signal, 'open');
-    return { config, tokenizer, tokenizerPath, weights, close };
+    return { config, tokenizer, tokenizerPath, weights, quantise: paths.quantise, close };
   } catch (error) {
     await close();
     throw error;

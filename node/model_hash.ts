@@ -9,7 +9,10 @@ import type { ModelFiles } from './model.ts';
 import type { ModelIdentity } from './record.ts';
 
 /** @throws FileError, AbortError. */
-export async function identify({ config, weights }: ModelFiles, signal?: AbortSignal): Promise<ModelIdentity> {
+export async function identify(
+  { config, weights, quantise }: ModelFiles,
+  signal?: AbortSignal,
+): Promise<ModelIdentity> {
   const used = new Set(declaredTensors(config).map(({ name }) => name));
   const entries = [...weights.tensors.values()]
     .filter(({ name }) => used.has(name))
@@ -23,7 +26,7 @@ export async function identify({ config, weights }: ModelFiles, signal?: AbortSi
   entries.forEach(({ name, dtype, shape }, i) => {
     hash.update(`${name} ${dtype} [${shape.join(', ')}]\n`).update(samples[i]);
   });
-  return { name: config.name, hash: hash.digest('hex'), weights: mostCommonDtype(entries) };
+  return { name: config.name, hash: hash.digest('hex'), weights: quantise ?? mostCommonDtype(entries) };
 }
 
 /** The dtype that holds most values. */

@@ -41,7 +41,7 @@ export interface ModelIdentity {
   readonly name: string;
   /** `modelHash` of the weights. */
   readonly hash: string;
-  /** Dtype of most of the weights, such as `bf16`. */
+  /** Dtype of most of the weights, such as `bf16`, or what they are quantised to. */
   readonly weights: string;
 }
 

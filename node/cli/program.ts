@@ -145,7 +145,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .optionsGroup('Folder:')
     .requiredOption('--output <folder>', 'new folder; an interrupted run goes on in it')
     .option('--shard-size <MB>', 'most weights in one file', whole('--shard-size', 1, 1_000_000), 1000);
-  withModelOptions(folder)
+  withFileOptions(folder)
     .addHelpText('after', '\nExample:\n  $ overtone convert --checkpoint model.pth --vae kl16.ckpt --output harmon')
     .action(run<ConvertCommandOptions & Settings>(convert));
 
@@ -161,7 +161,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
       run<InfoOptions & Settings>(info)({ ...options, path }),
     );
 
-  withModelOptions(
+  withFileOptions(
     program
       .command('doctor')
       .summary('checks whether this machine can run a model')
@@ -233,17 +233,23 @@ function withSamplingOptions(command: Command): Command {
     .option('--batch-size <n>', 'most pictures made at once', whole('--batch-size', 1, 256), 4);
 }
 
-/** Options that say which model, and how to report. */
+/** Options that say which model and in what form, and how to report. */
 function withModelOptions(command: Command): Command {
-  return withReportOptions(
-    command
-      .optionsGroup('Model (default: the embedded one):')
-      .option('--model <folder>', 'folder with config.json, tokenizer.json and weights')
-      .option('--checkpoint <file>', 'weights, .pth or .safetensors')
-      .option('--vae <file>', 'weights of the VAE, kl16.ckpt')
-      .option('--tokenizer <file>', 'tokenizer.json (default: the one beside the weights)')
-      .option('--config <name|file>', '0.5b, 1.5b or a config.json (default: by the weights)'),
-  );
+  const quantise = new Option('--quantise <form>', 'keep matrices in 9 or 5 bits a weight (default: as stored)');
+  return withFileOptions(command, quantise.choices(['q8', 'q4']));
+}
+
+/** Options that say which files make up the model, and how to report. */
+function withFileOptions(command: Command, ...more: Option[]): Command {
+  const files = command
+    .optionsGroup('Model (default: the embedded one):')
+    .option('--model <folder>', 'folder with config.json, tokenizer.json and weights')
+    .option('--checkpoint <file>', 'weights, .pth or .safetensors')
+    .option('--vae <file>', 'weights of the VAE, kl16.ckpt')
+    .option('--tokenizer <file>', 'tokenizer.json (default: the one beside the weights)')
+    .option('--config <name|file>', '0.5b, 1.5b or a config.json (default: by the weights)');
+  for (const option of more) files.addOption(option);
+  return withReportOptions(files);
 }
 
 function withReportOptions(command: Command): Command {

@@ -21,7 +21,7 @@ export { Device, type DeviceBuffer, type DeviceHost, type Profiler, type Purpose
 export type { Stream } from './stream.ts';
 export { Scratch, Session, type SessionOptions, compileAll, createSession } from './session.ts';
 export { SessionSet, type SessionSetOptions } from './session_set.ts';
-export { type Quantised, dequantise, quantise } from './quantise.ts';
+export { type Quantised, dequantise, isQuantised, quantise } from './quantise.ts';
 export { type LoadProgress, type WeightSource, WeightStore } from './weights.ts';
 export { linear } from './ops/linear.ts';
 export { add } from './ops/add.ts';

@@ -2,7 +2,15 @@
  * Harmon: a loaded model that makes pictures from words and words from pictures. One task runs at a time; others wait for their turn.
  * Weights are loaded when a task first needs them and stay until `destroy`.
  */
-import { AbortError, ArgumentError, type Device, type TensorFile, WeightStore } from '../engine/index.ts';
+import {
+  AbortError,
+  ArgumentError,
+  type Device,
+  type Quantised,
+  type TensorFile,
+  WeightStore,
+  isQuantised,
+} from '../engine/index.ts';
 import type { HarmonConfig } from './config.ts';
 import { checkHarmon } from './declared.ts';
 import { canvasTokens, finishEdit } from './edit.ts';
@@ -27,6 +35,8 @@ export interface HarmonOptions {
   readonly tokenizer: Tokenizer;
   /** All tensors: the model's under their own names, the VAE's under `vae.`. */
   readonly weights: TensorFile;
+  /** Keeps matrices on the device in fewer bits: 9 (q8) or 5 (q4) a weight; as the checkpoint has them without. */
+  readonly quantise?: Quantised;
 }
 
 export interface GeneratedPicture extends Picture {
@@ -62,9 +72,12 @@ export class Harmon {
   private constructor(private readonly runtime: Runtime) {}
 
   /** Takes a checkpoint. Errors: FileError naming every tensor that is missing or misshapen. */
-  static open({ device, config, tokenizer, weights }: HarmonOptions): Harmon {
+  static open({ device, config, tokenizer, weights, quantise }: HarmonOptions): Harmon {
+    if (quantise !== undefined && !isQuantised(quantise))
+      throw new ArgumentError(`[open] quantise must be q8 or q4 but is ${String(quantise)}`);
     checkHarmon(weights, config);
-    return new Harmon({ device, config, tokenizer, source: weightSource(weights), weights: new WeightStore(device) });
+    const source = weightSource(weights);
+    return new Harmon({ device, config, tokenizer, source, weights: new WeightStore(device), quantise });
   }
 
   get config(): HarmonConfig {

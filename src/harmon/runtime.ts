@@ -1,5 +1,5 @@
 /** What both tasks of a loaded model stand on: the device, the checkpoint, and the compiler settings that follow from them. */
-import type { WeightStore } from '../engine/index.ts';
+import type { Quantised, WeightStore } from '../engine/index.ts';
 import {
   ArgumentError,
   type Device,
@@ -26,13 +26,15 @@ export interface Runtime {
   readonly tokenizer: Tokenizer;
   readonly source: WeightSource;
   readonly weights: WeightStore;
+  readonly quantise?: Quantised;
 }
 
-/** Plans of graphs with the checkpoint's stored dtypes. */
+/** Plans of graphs with the checkpoint's stored dtypes, or quantised. */
 export function compileFor(runtime: Runtime, graph: Graph, keep: readonly string[] = []): Plan {
   return compile(graph, {
     ...runtime.device.planLimits,
     weightDtype: (name) => runtime.source.dtype(name),
+    quantise: runtime.quantise,
     keep,
   });
 }

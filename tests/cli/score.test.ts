@@ -28,3 +28,24 @@ test('answers are the truth letter for letter', { timeout: 120_000 }, async () =
   expect(wrong).toEqual([]);
   expect([right, of]).toEqual([12, 12]);
 });
+
+test.each(['q8', 'q4'] as const)(
+  'and with its matrices in %s, in less memory',
+  { timeout: 300_000 },
+  async (quantise) => {
+    const { bytes } = model.device;
+    await scorePictures(model, goldenPath(''), { every: 200 });
+    await scoreAnswers(model, goldenPath(''), { every: 100 });
+    const whole = bytes.weights;
+    const small = await openHarmon({ device: model.device, quantise });
+    try {
+      expect((await scorePictures(small, goldenPath(''), { every: 24 })).wrong).toEqual([]);
+      expect((await scoreAnswers(small, goldenPath(''), { every: 24 })).wrong).toEqual([]);
+      expect(bytes.weights).toBeGreaterThan(whole);
+      // the VAE's convolutions and the diffusion head stay as they are
+      expect(bytes.weights - whole).toBeLessThan(whole * (quantise === 'q8' ? 0.85 : 0.75));
+    } finally {
+      small.destroy();
+    }
+  },
+);
