@@ -21,7 +21,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const progress = createProgress({ enabled: options.progress, stream: process.stderr });
   const record = options.from
     ? await readRecord(options.from)
-    : await measure(options, { signal: interrupts.signal, progress, onRow: () => undefined });
+    : await measure(options, { signal: interrupts.signal, progress });
   show(record);
   const bytes = (text: string) => new TextEncoder().encode(text);
   if (options.json) await writeFileAtomic(options.json, bytes(recordText(record)));
@@ -39,6 +39,7 @@ function show(record: BenchRecord): void {
   if (record.memory) print(`\nthe model held at most ${digits(record.memory.peak / 1e6)} MB on the device`);
   if (record.rows.length > 0) print(`\n${opTable(record.rows)}`);
   if (verdicts(record).length > 0) print(`\n${targetTable(record)}`);
+  for (const [what, why] of Object.entries(record.refused ?? {})) print(`\nnot measured: ${what}: ${why}`);
   const wrong = failures(record.rows);
   if (wrong.length > 0) print(`\npeers without a time:\n${wrong.map((line) => `  ${line}`).join('\n')}`);
 }

@@ -78,6 +78,8 @@ export interface BenchRecord {
   readonly calibration: Calibration;
   readonly rows: readonly Row[];
   readonly phases: readonly Phase[];
+  /** Rows that this adapter cannot have, and why: a size beyond its limits. */
+  readonly refused?: Readonly<Record<string, string>>;
   /** Most bytes that the model held on the device, and those alive at the end by purpose. */
   readonly memory?: { readonly peak: number; readonly alive: Readonly<Record<string, number>> };
 }

@@ -92,6 +92,7 @@ function rowSections(rows: readonly Row[], record: BenchRecord, peers: readonly 
     targets.length > 0 &&
       `<h2>Targets</h2>${dataTable(targetHeads, targetCells, ['target', 'measure', 'met', 'worst at'])}`,
     `<h2>Every row</h2><div class="wide">${dataTable([...heads, ...ratio, 'form'], cells, ['op', 'shape', 'bound', 'form'])}</div>`,
+    ...Object.entries(record.refused ?? {}).map(([what, why]) => `<p>Not measured: ${escaped(`${what}: ${why}`)}</p>`),
     wrong.length > 0 &&
       `<h3>What peers cannot do here</h3><ul>${wrong.map((line) => `<li>${escaped(line)}</li>`).join('')}</ul>`,
   ]

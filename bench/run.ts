@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Progress } from '../node/cli/progress.ts';
 import { languageFeatures, openDevice } from '../node/device.ts';
 import { packageFile } from '../node/package.ts';
-import { type Device, throwIfAborted } from '../src/engine/index.ts';
+import { type Device, OvertoneError, throwIfAborted } from '../src/engine/index.ts';
 import { calibrate } from './calibrate.ts';
 import { chosen, loadLists } from './cases.ts';
 import { measureOp, peerVersions } from './ops.ts';
@@ -17,8 +17,6 @@ import { Timer } from './timer.ts';
 export interface BenchContext {
   readonly signal: AbortSignal;
   readonly progress: Progress;
-  /** Hears each row as it is measured. */
-  readonly onRow: (row: Row) => void;
 }
 
 /** Every kernel is to be compiled anew; our own process alone, before Dawn loads the driver. */
@@ -27,7 +25,7 @@ function coldDriver(): void {
   process.env.__GL_SHADER_DISK_CACHE = '0';
 }
 
-export async function measure(options: BenchOptions, { signal, progress, onRow }: BenchContext): Promise<BenchRecord> {
+export async function measure(options: BenchOptions, { signal, progress }: BenchContext): Promise<BenchRecord> {
   const cases = options.ops === false ? [] : chosen(await loadLists(), options.ops, options.quick ?? false);
   const peers = options.peers ? peerNames.map((name) => new PeerProcess(name, options.clock)) : [];
   coldDriver();
@@ -53,14 +51,19 @@ export async function measure(options: BenchOptions, { signal, progress, onRow }
         })
       : { phases: [] };
     const rows: Row[] = [];
+    const refused: Record<string, string> = {};
     const step = progress.step('Measuring ops', cases.length);
     for (const timedCase of cases) {
       throwIfAborted(signal, 'bench');
       const settings = options.quick ? { budget: 2500, patience: 30_000 } : { budget: 5000, patience: 90_000 };
-      const row = await measureOp({ device, timer, calibrated, peers }, timedCase, settings);
-      rows.push(row);
-      onRow(row);
-      step.update(rows.length);
+      try {
+        rows.push(await measureOp({ device, timer, calibrated, peers }, timedCase, settings));
+      } catch (error) {
+        // what does not fit the adapter is a fact about it; anything else is not
+        if (!(error instanceof OvertoneError && ['memory', 'gpu-out-of-memory'].includes(error.code))) throw error;
+        refused[`${timedCase.op} ${timedCase.test.name}`] = error.message;
+      }
+      step.update(rows.length + Object.keys(refused).length);
     }
     return {
       ...describe(device),
@@ -68,6 +71,7 @@ export async function measure(options: BenchOptions, { signal, progress, onRow }
       clock: timer.means,
       calibration: calibrated.calibration,
       rows,
+      ...(Object.keys(refused).length > 0 && { refused }),
       ...model,
     };
   } finally {

@@ -46,6 +46,11 @@ describe('the page', () => {
     for (const text of ['20 tokens/s', '5×', '50 MB', 'jax-js']) expect(page).toContain(text);
   });
 
+  it('says what an adapter refused', () => {
+    const refused = { 'linear 1×2': 'a binding holds <128>' };
+    expect(reportPage({ ...full, refused })).toContain('<p>Not measured: linear 1×2: a binding holds &lt;128&gt;</p>');
+  });
+
   it('stands without ops and without tasks', () => {
     expect(reportPage(record({ rows: [] }))).not.toContain('<svg');
   });
