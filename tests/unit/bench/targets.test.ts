@@ -8,6 +8,7 @@ const rows = [
   row({ shape: '335×1536×1536 f32', share: 0.44 }),
   row({ shape: '335×128×1536 f32', share: 0.01 }),
   row({ shape: '1×1536×8960 bf16', bound: 'memory', gbps: 11 }),
+  row({ shape: '1×512×192 bf16', bound: 'memory', gbps: 4 }),
   row({ op: 'conv2d', shape: '3×3 32→32 @128×128 f32 same residual', share: 0.41 }),
   row({ op: 'attention', shape: '1×1×335×64 7·2 heads causal past 334', share: 0.01 }),
   row({ op: 'layer_norm', shape: '320×768 affine', bound: 'memory', share: 0.7, call: 2, peers: { tfjs: 1 } }),
