@@ -13,7 +13,7 @@ import type { Box } from './edit_values.ts';
 import { readPictureFile, readPrompt } from './input.ts';
 import { type Making, type MakingOptions, requestOf, settleMaking } from './making.ts';
 import { checkOutput, fillName } from './output_file.ts';
-import { type Context, makePictures, withModel } from './session.ts';
+import { type Context, defaultSide, makePictures, withModel } from './session.ts';
 import { randomSeed } from './text2image.ts';
 import { phasesText } from './timing.ts';
 import { counted, visible } from './wording.ts';
@@ -51,6 +51,7 @@ export async function edit(options: EditCommandOptions, context: Context): Promi
     options,
     context,
     async (config, files) => {
+      checkSize(asked.picture, config);
       const laidOut = editOf(asked, config);
       const making = settleEdit(options, laidOut, config);
       const [width, height] = making.imageSize.map((side) => side * making.gridSize);
@@ -131,6 +132,16 @@ function brought(picture: Picture, side: number | undefined): Picture {
   const scale = side / Math.max(picture.width, picture.height);
   const [width, height] = [picture.width, picture.height].map((length) => Math.max(1, Math.round(length * scale)));
   return resize(picture, width, height);
+}
+
+/** @throws ArgumentError for a picture that no model of this configuration takes. */
+function checkSize({ width, height }: Picture, config: HarmonConfig): void {
+  const squares = Math.ceil(width / 16) * Math.ceil(height / 16);
+  const most = config.language.maxPositions - config.mar.bufferTokens;
+  if (Math.max(width, height) > 4096 || squares >= most)
+    throw new ArgumentError(
+      `--image must have sides of at most 4096 pixels and fewer than ${most} squares of 16 pixels but is ${width}×${height}: bring it to a smaller size, as with --image-size ${defaultSide(config)}`,
+    );
 }
 
 /** The settings of an edit. @throws ArgumentError for more iterations than there are squares to make. */

@@ -109,6 +109,15 @@ describe('refusals', () => {
   });
 });
 
+it('says how to make a picture small enough', async () => {
+  const input = encodePng({ width: 4097, height: 1, data: new Uint8Array(4097 * 3) });
+  const { code, stderr } = await overtone([...quick, '--image', '-', '--variation', '1', '--prompt', 'a'], { input });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(
+    /^overtone: --image must have sides of at most 4096 pixels .* but is 4097×1: .*--image-size 128\n$/,
+  );
+});
+
 it('Ctrl-C in the middle leaves no file', async () => {
   const run = start(['edit', '--image', scene, '--variation', '1', '--prompt', 'a dog', '--timesteps', '1000']);
   await run.said('Iterations');
