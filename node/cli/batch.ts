@@ -60,13 +60,13 @@ export async function batch(options: BatchOptions, context: Context): Promise<vo
         return { prompt: caption, seed: seed + index * perEntry, ...making, model, adapter };
       };
       const pending: Entry[] = [];
-      const step = progress.step('Looking', entries.length);
+      const step = entries.length > 0 ? progress.step('Looking', entries.length) : undefined;
       for (const [i, entry] of entries.entries()) {
         throwIfAborted(signal, 'batch');
         if (!(await isEntryDone(folder, entry, recordOf(entry, '')))) pending.push(entry);
-        step.update(i + 1);
+        step?.update(i + 1);
       }
-      step.end();
+      step?.end();
       return { making, pending, recordOf };
     },
     async (harmon, { making, pending, recordOf }, watch) => {

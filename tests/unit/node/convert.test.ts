@@ -74,6 +74,13 @@ it('refuses the folder of its source, and one that holds other weights', async (
   await expect(convertModel(files, folder)).rejects.toThrow('holds other.safetensors: choose a new folder');
 });
 
+it('says that a file is where the folder should be', async () => {
+  await writeFile(join(folder, 'file'), '');
+  await expect(convertModel(files, join(folder, 'file'))).rejects.toThrow(
+    'cannot be written: there is a file of that name',
+  );
+});
+
 it('ends at an abort, with nothing half-written', async () => {
   const stop = new AbortController();
   const converting = convertModel(files, folder, {
