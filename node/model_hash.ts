@@ -1,26 +1,25 @@
 /**
  * Which weights a model has, told quickly: a SHA-256 over the name, dtype and shape of each tensor that the model uses and over a sample
- * of its values, the middle row (a vector whole). It is the same in every file format. It tells models apart; it is no proof of every byte.
+ * of its values, the first row (a vector whole). It is the same in every file format. It tells models apart; it is no proof of every byte.
  */
 import { createHash } from 'node:crypto';
 import type { TensorEntry } from '../src/engine/index.ts';
-import { declaredTensors } from '../src/harmon/declared.ts';
+import { checkHarmon, declaredTensors } from '../src/harmon/declared.ts';
 import type { ModelFiles } from './model.ts';
 import type { ModelIdentity } from './record.ts';
 
-/** @throws FileError, AbortError. */
+/** @throws FileError, also for weights that do not fit the configuration, AbortError. */
 export async function identify(
   { config, weights, quantise }: ModelFiles,
   signal?: AbortSignal,
 ): Promise<ModelIdentity> {
+  checkHarmon(weights, config);
   const used = new Set(declaredTensors(config).map(({ name }) => name));
   const entries = [...weights.tensors.values()]
     .filter(({ name }) => used.has(name))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const samples = await Promise.all(
-    entries.map(({ name, shape }) =>
-      weights.read(name, { rows: shape.length > 1 ? [shape[0] >> 1, 1] : undefined, signal }),
-    ),
+    entries.map(({ name, shape }) => weights.read(name, { rows: shape.length > 1 ? [0, 1] : undefined, signal })),
   );
   const hash = createHash('sha256');
   entries.forEach(({ name, dtype, shape }, i) => {

@@ -59,12 +59,14 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
         seed: point.seed ?? seed,
         batchSize: options.batchSize,
       }));
-      const model = await identify(files, signal);
-      if (from && from.model.hash !== model.hash) note(otherModel(from, model));
-      return { making, points, model };
+      const identity = identify(files, signal); // while the device opens
+      identity.catch(() => undefined);
+      if (from && isOther(from.model, await identity)) note(otherModel(from, await identity));
+      return { making, points, identity };
     },
-    async (harmon, { making, points, model }, watch) => {
+    async (harmon, { making, points, identity }, watch) => {
       const adapter = harmon.device.description;
+      const model = await identity;
       const record: PictureRecord = { prompt, seed, ...making, ...(sweep && { sweep }), model, adapter };
       const made = await makeSeries(harmon, points, context, watch);
       const tiles = made.map((pictures) => tile(pictures, making.gridSize));
@@ -93,6 +95,9 @@ function pointsOf([columns, rows]: readonly SweepAxis[]): SweepPoint[] {
   const all = (axis: SweepAxis | undefined): SweepPoint[] => axis?.points.map(({ point }) => point) ?? [{}];
   return all(rows).flatMap((row) => all(columns).map((column) => ({ ...column, ...row })));
 }
+
+const isOther = (a: PictureRecord['model'], b: PictureRecord['model']): boolean =>
+  a.hash !== b.hash || a.weights !== b.weights;
 
 const otherModel = ({ model: was }: PictureRecord, is: PictureRecord['model']): string =>
   `The picture was made with other weights (${nameOf(was)}) than these (${nameOf(is)}): the new one will differ.\n`;
