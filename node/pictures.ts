@@ -102,15 +102,18 @@ async function decodeWithSharp(bytes: Uint8Array, name: string, format: string, 
     const options = { failOn: 'error', limitInputPixels: false, ignoreIcc: true, pages: 1 } as const;
     const header = await sharp(bytes, options).metadata();
     checkPixels(header, name);
+    // CMYK comes out as it is: sharp would bring it to RGB by a profile of its own.
+    const space = header.space === 'cmyk' ? 'cmyk' : 'srgb';
     const { data, info } = await sharp(bytes, {
       ...options,
       limitInputPixels: MAX_PIXELS,
       autoOrient: !how.asReference,
     })
-      .toColourspace('srgb')
+      .pipelineColourspace(space)
+      .toColourspace(space)
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    return flatten(toRgb(info, data), how);
+    return flatten(space === 'cmyk' ? inkToRgb(info, data) : toRgb(info, data), how);
   } catch (cause) {
     if (cause instanceof FileError) throw cause;
     const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
@@ -131,6 +134,19 @@ function toRgb(
     if (to === 4) out[i * to + 3] = data[i * channels + 1];
   }
   return { width, height, channels: to, data: out };
+}
+
+/** Cyan, magenta, yellow and black of 0 to 255 to RGB as ideal inks mix, c = (255 − k) − round(c·(255 − k) / 255). */
+function inkToRgb(
+  { width, height, channels }: { width: number; height: number; channels: number },
+  data: Uint8Array,
+): Raster {
+  const out = new Uint8Array(width * height * 3);
+  for (let p = 0, o = 0; p < data.length; p += channels) {
+    const light = 255 - data[p + 3];
+    for (let c = 0; c < 3; c++) out[o++] = light - Math.round((data[p + c] * light) / 255);
+  }
+  return { width, height, channels: 3, data: out };
 }
 
 /** Alpha composited on white, c = round((a·c + (255 − a)·255) / 255); or dropped; or read as a mask. */

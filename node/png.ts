@@ -27,6 +27,8 @@ const SIGNATURE = 8;
 const PICTURE_CHUNKS = ['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'];
 const CRITICAL = ['IHDR', 'PLTE', 'IDAT', 'IEND'];
 const PALETTE = 3;
+/** Most chunks: 64 megapixels in pieces of 8 KB, as the usual writer makes them, are fewer. */
+const MAX_CHUNKS = 100_000;
 
 /** The header's sizes, read before anything else is looked at. @throws FileError when the file does not start with a header. */
 export function pngSize(bytes: Uint8Array, name: string): { width: number; height: number } {
@@ -42,6 +44,7 @@ export function pngSize(bytes: Uint8Array, name: string): { width: number; heigh
 export function readPng(bytes: Uint8Array, name: string): PngFile {
   const { width, height } = pngSize(bytes, name);
   const chunks: PngFile['chunks'][number][] = [];
+  const seen = new Set<string>();
   for (let at = SIGNATURE; chunks.at(-1)?.type !== 'IEND';) {
     const length = at + 12 <= bytes.length ? word(bytes, at) : 0;
     if (at + 12 + length > bytes.length)
@@ -50,7 +53,10 @@ export function readPng(bytes: Uint8Array, name: string): PngFile {
     const checked = bytes.subarray(at + 4, at + 8 + length);
     if (PICTURE_CHUNKS.includes(type) && crc32(checked) !== word(bytes, at + 8 + length))
       throw new FileError(`${name}: is broken: the checksum of its ${type} chunk is wrong`);
-    checkPlace(type, length, chunks, name);
+    checkPlace(type, length, seen, chunks.at(-1)?.type, name);
+    if (chunks.length >= MAX_CHUNKS)
+      throw new FileError(`${name}: must have at most ${MAX_CHUNKS} chunks but has more: save it again`);
+    seen.add(type);
     chunks.push({ type, data: checked.subarray(4), whole: bytes.subarray(at, at + 12 + length) });
     at += 12 + length;
   }
@@ -58,14 +64,19 @@ export function readPng(bytes: Uint8Array, name: string): PngFile {
 }
 
 /** Critical chunks have a place each: what stands elsewhere, readers take for different pictures. */
-function checkPlace(type: string, length: number, before: PngFile['chunks'], name: string): void {
+function checkPlace(
+  type: string,
+  length: number,
+  seen: ReadonlySet<string>,
+  before: string | undefined,
+  name: string,
+): void {
   if (!/^[A-Z]/.test(type)) return;
-  const has = (other: string) => before.some((chunk) => chunk.type === other);
   if (!CRITICAL.includes(type)) throw new FileError(`${name}: is broken: it has the unknown chunk ${type}`);
   const isAtPlace = {
-    IHDR: before.length === 0 && length === 13,
-    PLTE: !has('PLTE') && !has('IDAT'),
-    IDAT: !has('IDAT') || before.at(-1)?.type === 'IDAT',
+    IHDR: before === undefined && length === 13,
+    PLTE: !seen.has('PLTE') && !seen.has('IDAT'),
+    IDAT: !seen.has('IDAT') || before === 'IDAT',
     IEND: true,
   }[type];
   if (!isAtPlace) throw new FileError(`${name}: is broken: its ${type} chunk is out of place`);
@@ -175,31 +186,46 @@ function expand(
   return { width, height, channels: hasAlpha ? 4 : 3, data: out };
 }
 
-/** Most characters of one text. */
+/** Most bytes of all texts of a file. */
 const MAX_TEXT = 1 << 22;
 
-/** The texts of a PNG by their keywords, the first of each: iTXt, compressed or not, and tEXt. Broken ones are passed over. */
+/** The texts of a PNG by their keywords, the first of each: iTXt, compressed or not, and tEXt. Broken ones, and what is too long, are passed over. */
 export function pngTexts({ chunks }: PngFile): Map<string, string> {
   const texts = new Map<string, string>();
+  let room = MAX_TEXT;
   for (const { type, data } of chunks) {
     if (type !== 'iTXt' && type !== 'tEXt') continue;
     const end = data.indexOf(0);
-    const keyword = Buffer.from(data.subarray(0, Math.max(0, end))).toString('latin1');
-    const text =
-      type === 'tEXt' ? Buffer.from(data.subarray(end + 1)).toString('latin1') : internationalText(data, end);
-    if (end > 0 && text !== undefined && text.length <= MAX_TEXT && !texts.has(keyword)) texts.set(keyword, text);
+    const keyword = Buffer.from(data.subarray(0, Math.max(0, Math.min(end, 80)))).toString('latin1');
+    if (end <= 0 || end > 79 || texts.has(keyword)) continue;
+    const isPacked = type === 'iTXt' && data[end + 1] === 1;
+    const bytes = type === 'tEXt' ? data.subarray(end + 1) : internationalText(data, end, room);
+    const fits = bytes !== undefined && bytes.length <= room;
+    // Deflate makes at most 1032 bytes of one: what did not come out whole took no more.
+    if (fits || isPacked) room -= fits ? bytes.length : Math.min(room, data.length * 1032);
+    if (!fits) continue;
+    const text = type === 'tEXt' ? Buffer.from(bytes).toString('latin1') : utf8(bytes);
+    if (text !== undefined) texts.set(keyword, text);
   }
   return texts;
 }
 
-/** After the keyword: whether and how it is compressed, a language, a translated keyword, the text. */
-function internationalText(data: Uint8Array, end: number): string | undefined {
+/** After the keyword: whether and how it is compressed, a language, a translated keyword, the text as UTF-8. */
+function internationalText(data: Uint8Array, end: number, room: number): Uint8Array | undefined {
   const translated = data.indexOf(0, end + 3) + 1;
   const start = data.indexOf(0, translated) + 1;
   if (translated === 0 || start === 0) return undefined;
   const body = data.subarray(start);
+  if (data[end + 1] !== 1) return body;
   try {
-    const bytes = data[end + 1] === 1 ? inflateSync(body, { maxOutputLength: MAX_TEXT }) : body;
+    return inflateSync(body, { maxOutputLength: Math.max(1, room) });
+  } catch {
+    return undefined;
+  }
+}
+
+function utf8(bytes: Uint8Array): string | undefined {
+  try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return undefined;

@@ -20,6 +20,7 @@ import { counted, visible } from './wording.ts';
 
 export interface EditCommandOptions extends ModelPaths, Omit<MakingOptions, 'imageSize'> {
   readonly image: string;
+  readonly readAsReference?: boolean;
   readonly prompt?: string;
   readonly output: string;
   readonly seed?: number | 'new';
@@ -37,7 +38,7 @@ export async function edit(options: EditCommandOptions, context: Context): Promi
   const { print, signal } = context;
   checkOptions(options);
   const file = await readPictureFile(options.image, signal);
-  const picture = await decodePicture(file.bytes, file.name);
+  const picture = await decodePicture(file.bytes, file.name, { asReference: options.readAsReference });
   const mask = await readMask(options, picture, signal);
   const own = options.prompt ?? readPictureText(file.bytes, file.name).record?.prompt;
   if (own === undefined)

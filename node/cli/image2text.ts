@@ -10,6 +10,7 @@ import { counted } from './wording.ts';
 export interface Image2TextOptions extends ModelPaths {
   readonly image: string;
   readonly prompt?: string;
+  readonly readAsReference?: boolean;
   readonly imageSize?: number;
   readonly maxNewTokens: number;
   readonly json?: boolean;
@@ -20,7 +21,7 @@ export async function image2text(options: Image2TextOptions, context: Context): 
   if (options.image === '-' && options.prompt === '-')
     throw new ArgumentError('--image and --prompt must not both be read from stdin: name a file for one of them');
   const asked = options.prompt === undefined ? undefined : await readPrompt(options.prompt, signal);
-  const picture = await readPicture(options.image, signal);
+  const picture = await readPicture(options.image, signal, { asReference: options.readAsReference });
   const plan = (config: HarmonConfig) => ({
     question: asked ?? config.question,
     imageSize: options.imageSize ?? defaultSide(config),

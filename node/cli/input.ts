@@ -5,7 +5,7 @@ import { ArgumentError, FileError } from '../../src/engine/index.ts';
 import type { Picture } from '../../src/harmon/index.ts';
 import { fileSource } from '../files.ts';
 import { readPictureText } from '../picture_text.ts';
-import { decodePicture } from '../pictures.ts';
+import { type DecodeOptions, decodePicture } from '../pictures.ts';
 import type { PictureRecord } from '../record.ts';
 
 /** Largest file that is read whole, bytes. */
@@ -19,9 +19,13 @@ export async function readPrompt(option: string, signal: AbortSignal, stdin?: Re
 }
 
 /** A picture file, or stdin. */
-export async function readPicture(path: string, signal: AbortSignal, stdin?: Readable): Promise<Picture> {
-  const { bytes, name } = await readPictureFile(path, signal, stdin);
-  return decodePicture(bytes, name);
+export async function readPicture(
+  path: string,
+  signal: AbortSignal,
+  options: DecodeOptions & { readonly stdin?: Readable } = {},
+): Promise<Picture> {
+  const { bytes, name } = await readPictureFile(path, signal, options.stdin);
+  return decodePicture(bytes, name, options);
 }
 
 /** How a picture file, or the one on stdin, was made. @throws FileError where it does not say. */

@@ -71,6 +71,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
   change
     .optionsGroup('Picture:')
     .requiredOption('--image <file>', 'PNG, JPEG, WebP, GIF or TIFF; - reads stdin')
+    .option('--read-as-reference', 'ignore its EXIF orientation, drop its alpha')
     .option('--prompt <text>', 'what all of it shows; - reads stdin (default: its own)')
     .option('--output <file>', '.png or .jpg; {seed} and {prompt} are filled in', 'edited.png')
     .option('--seed <n|new>', 'same seed and adapter, same edit (default: new)', seedValue)
@@ -95,6 +96,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
   image
     .optionsGroup('Question:')
     .requiredOption('--image <file>', 'PNG, JPEG, WebP, GIF or TIFF; - reads stdin')
+    .option('--read-as-reference', 'ignore its EXIF orientation, drop its alpha')
     .option('--prompt <text>', 'the question; - reads stdin (default: to describe it)')
     .option('--image-size <pixels>', `side it is brought to, ${SIZES}`, side('--image-size'))
     .option('--max-new-tokens <n>', 'longest answer', whole('--max-new-tokens', 1, 1 << 20), 1024);

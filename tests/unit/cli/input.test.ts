@@ -30,7 +30,7 @@ it('refuses a pipe as a picture, names the way to give one, and does not wait', 
 }, 2000);
 
 it('says that standard input is empty', async () => {
-  await expect(readPicture('-', signal, stdin(''))).rejects.toThrow('standard input is empty: ');
+  await expect(readPicture('-', signal, { stdin: stdin('') })).rejects.toThrow('standard input is empty: ');
   await expect(readPrompt('-', signal, stdin('\n'))).rejects.toThrow('--prompt must say something but is empty');
 });
 
