@@ -7,9 +7,11 @@ import { defineConfig } from 'tsdown';
 const ENTRIES = ['src/engine/index.ts', 'src/harmon/index.ts', 'node/index.ts', 'node/main.ts', 'bench/score.ts'];
 /** The benchmark finds its case lists and starts its processes by path. */
 const BENCH = ['bench/main.ts', 'bench/peer_process.ts', 'tests/cases/*.ts'];
+/** The fuzzer, and the process it starts by path. */
+const FUZZ = ['tests/fuzz/main.ts', 'tests/fuzz/child.ts'];
 
 export default defineConfig({
-  entry: [...ENTRIES, ...BENCH],
+  entry: [...ENTRIES, ...BENCH, ...FUZZ],
   root: '.',
   outDir: 'dist',
   format: 'esm',

@@ -70,7 +70,7 @@ async function ensurePackages(folder, what) {
 
 /** Builds dist when a source has changed since the last build. */
 async function ensureBuild() {
-  const folders = ['src', 'shaders', 'node', 'bench', 'tests/cases', 'tests/support'].flatMap((name) =>
+  const folders = ['src', 'shaders', 'node', 'bench', 'tests/cases', 'tests/fuzz', 'tests/support'].flatMap((name) =>
     files(join(root, name)).filter((path) => path.endsWith('.ts')),
   );
   const single = ['package.json', 'package-lock.json', 'tsconfig.base.json', 'tsdown.config.ts'];

@@ -1,6 +1,6 @@
 /** Zips and torch checkpoints for tests, made field by field so that any one field can be wrong. */
 import { deflateSync } from 'fflate';
-import { crc32 } from '../../../src/engine/formats/crc32.ts';
+import { crc32 } from '../../src/engine/formats/crc32.ts';
 
 export interface Part {
   name: string;

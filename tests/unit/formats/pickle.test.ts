@@ -8,7 +8,7 @@ import { openTensorFile } from '../../../src/engine/formats/open.ts';
 import { bytesSource } from '../../../src/engine/formats/source.ts';
 import type { TensorFile } from '../../../src/engine/formats/tensor_file.ts';
 import { workWatch } from '../../support/cpu_time.ts';
-import { GOOD, P, SIX, W, latin1, makeZip, torchParts, u32, u64 } from './make_zip.ts';
+import { GOOD, P, SIX, W, latin1, makeZip, torchParts, u32, u64 } from '../../support/make_zip.ts';
 
 const open = (pickle: string, storages?: Record<string, Uint8Array>): Promise<TensorFile> =>
   openTensorFile(bytesSource('m.pth', makeZip(torchParts(pickle, storages))));

@@ -6,7 +6,7 @@ import { bytesSource, type ByteSource } from '../../../src/engine/formats/source
 import { joinTensorFiles } from '../../../src/engine/formats/tensor_file.ts';
 import { isPlainPath } from '../../../src/engine/formats/wire.ts';
 import { workWatch } from '../../support/cpu_time.ts';
-import { text, u64 } from './make_zip.ts';
+import { text, u64 } from '../../support/make_zip.ts';
 
 const file = (header: string, data = 24): Uint8Array => {
   const bytes = text(header);

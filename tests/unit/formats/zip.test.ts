@@ -7,7 +7,19 @@ import { openTensorFile } from '../../../src/engine/formats/open.ts';
 import { bytesSource, type ByteSource } from '../../../src/engine/formats/source.ts';
 import { openZip } from '../../../src/engine/formats/zip.ts';
 import { workWatch } from '../../support/cpu_time.ts';
-import { GOOD, SIX, latin1, makeZip, text, torchParts, u16, u32, u64, type EndFields, type Part } from './make_zip.ts';
+import {
+  GOOD,
+  SIX,
+  latin1,
+  makeZip,
+  text,
+  torchParts,
+  u16,
+  u32,
+  u64,
+  type EndFields,
+  type Part,
+} from '../../support/make_zip.ts';
 
 const parts = (change: (parts: Part[]) => void = () => undefined): Part[] => {
   const good = torchParts(GOOD);
