@@ -62,6 +62,11 @@ export interface DescribeOptions {
 
 const MAX_NEW_TOKENS = 1024;
 
+interface PromptIds {
+  readonly conditional: ReadonlyMap<string, readonly number[]>;
+  readonly unconditional: readonly number[];
+}
+
 export class Harmon {
   private readonly turns = new Turns();
   private text2image: Text2Image | undefined;
@@ -91,23 +96,40 @@ export class Harmon {
   /** Makes pictures: for each prompt `count` of them, in order. Errors: ArgumentError, AbortError, GpuError. */
   async generate(options: GenerateOptions): Promise<GeneratedPicture[]> {
     const job = generateJob(options, this.runtime.config);
+    const ids = this.promptIds(job, options);
     return this.take('generate', options.signal, async () => {
       const pictures: GeneratedPicture[] = [];
       for (let first = 0; first < job.prompts.length; first += job.batchSize)
-        pictures.push(...(await this.generateBatch(job, options, first)));
+        pictures.push(...(await this.generateBatch(job, ids, options, first)));
       return pictures;
     });
   }
 
-  private async generateBatch(job: GenerateJob, options: GenerateOptions, first: number): Promise<GeneratedPicture[]> {
+  /** The ids of every prompt, all of them checked before any work. */
+  private promptIds(job: GenerateJob, options: GenerateOptions): PromptIds {
+    const { config, tokenizer } = this.runtime;
+    const texts = [...new Set(job.prompts)];
+    const conditional = new Map(texts.map((text) => [text, imagePrompt(tokenizer, config, text)]));
+    const unconditional = unconditionalPrompt(tokenizer, config, options.guidancePrompt);
+    const used = [...conditional.values(), ...(job.branches === 1 ? [] : [unconditional])];
+    const longest = used.reduce((most, { length }) => Math.max(most, length), 0);
+    this.checkContext(longest + job.grid[0] * job.grid[1] + config.mar.bufferTokens);
+    return { conditional, unconditional };
+  }
+
+  private async generateBatch(
+    job: GenerateJob,
+    ids: PromptIds,
+    options: GenerateOptions,
+    first: number,
+  ): Promise<GeneratedPicture[]> {
     const { config, tokenizer } = this.runtime;
     const texts = job.prompts.slice(first, first + job.batchSize);
     const { branches } = job;
-    const conditional = texts.map((text) => imagePrompt(tokenizer, config, text));
-    const unconditional = unconditionalPrompt(tokenizer, config, options.guidancePrompt);
+    const conditional = texts.map((text) => ids.conditional.get(text)!);
+    const { unconditional } = ids;
     const rows = branches === 1 ? conditional : [...conditional, ...texts.map(() => unconditional)];
     const prompts = padRows(tokenizer, config, rows);
-    this.checkContext(prompts.length + job.grid[0] * job.grid[1] + config.mar.bufferTokens);
     const { edit } = job;
     const randomness = shifted(job.randomness, first);
     const orders = drawOrders(randomness, texts.length, job.candidates, edit?.made);
