@@ -22,11 +22,14 @@ const JPEG = ['.jpg', '.jpeg'];
 
 /** `{seed}` and `{prompt}` in a file name stand for what made the picture. */
 export function fillName(template: string, values: { readonly seed: number; readonly prompt: string }): string {
-  const words = values.prompt.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-/, '');
+  const words = values.prompt.replace(OUTSIDE_WORDS, '-').replace(/^-/, '');
   return template
     .replaceAll('{seed}', String(values.seed))
     .replaceAll('{prompt}', () => firstBytes(words).replace(/-$/, '') || 'picture');
 }
+
+/** All but letters, digits, the marks of many scripts that stand on letters, and those that join letters or tell their direction. */
+const OUTSIDE_WORDS = /[^\p{L}\p{N}\p{M}\u200c-\u200f\u061c]+/gu;
 
 /** As many whole characters as fit into 80 bytes: systems count a name's bytes. */
 function firstBytes(text: string): string {

@@ -84,6 +84,10 @@ it('fills names with the seed and the words of the prompt', () => {
     'out/7-a-dog-etc-x-cat.png',
   );
   expect(fillName('{prompt}.png', { seed: 1, prompt: '…' })).toBe('picture.png');
+  // Vowel signs, accents of their own, joiners and direction marks belong to their words.
+  for (const word of ['कुत्ता', 'สุนัข', 'cafe\u0301', 'می\u200cخواهم', 'a\u200fב', '左边一只狗'])
+    expect(fillName('{prompt}.png', { seed: 1, prompt: `${word}! ${word}` })).toBe(`${word}-${word}.png`);
+  expect(fillName('{prompt}', { seed: 1, prompt: 'a\u202eb' })).toBe('a-b');
   expect(fillName('{prompt}', { seed: 1, prompt: 'a'.repeat(500) })).toBe('a'.repeat(80));
   expect(fillName('{prompt}', { seed: 1, prompt: '犬'.repeat(500) })).toBe('犬'.repeat(26));
   expect(fillName('{prompt}', { seed: 1, prompt: `a${'𠀀'.repeat(500)}` })).toBe(`a${'𠀀'.repeat(19)}`);
