@@ -18,13 +18,17 @@ export function addJpegText(jpeg: Uint8Array, comment: string, userComment: stri
   return new Uint8Array(Buffer.concat([jpeg.subarray(0, at), ...parts, jpeg.subarray(at)]));
 }
 
-/** The text of the comment that begins with `start`, joined with the segments it goes on in; undefined where there is none. */
+/** Most bytes of a comment that is read. */
+const MAX_COMMENT = 1 << 22;
+
+/** The text of the comment that begins with `start`, joined with the segments it goes on in; undefined where there is none, or one too long. */
 export function jpegComment(jpeg: Uint8Array, start: string): string | undefined {
   const comments = commentSegments(jpeg);
   const first = comments.findIndex((bytes) => bytes.subarray(0, start.length).toString('latin1') === start);
   if (first < 0) return undefined;
   const last = comments.findIndex((bytes, i) => i >= first && bytes.length < MOST);
-  return Buffer.concat(comments.slice(first, last < 0 ? undefined : last + 1)).toString('utf8');
+  const parts = comments.slice(first, last < 0 ? undefined : last + 1);
+  return parts.length * MOST > MAX_COMMENT ? undefined : Buffer.concat(parts).toString('utf8');
 }
 
 /** The comment segments before the pixels, in order. A broken file gives those before the break. */
@@ -33,7 +37,7 @@ function commentSegments(jpeg: Uint8Array): Buffer[] {
   for (let at = 2; at + 4 <= jpeg.length && jpeg[at] === 0xff && jpeg[at + 1] !== SOS;) {
     const length = (jpeg[at + 2] << 8) | jpeg[at + 3];
     if (length < 2 || at + 2 + length > jpeg.length) break;
-    if (jpeg[at + 1] === COM) found.push(Buffer.from(jpeg.subarray(at + 4, at + 2 + length)));
+    if (jpeg[at + 1] === COM) found.push(Buffer.from(jpeg.buffer, jpeg.byteOffset + at + 4, length - 2));
     at += 2 + length;
   }
   return found;

@@ -117,7 +117,9 @@ export function parseRecord(text: string, name: string): PictureRecord {
   const root = objectOf(json) ?? refuse('its record is no JSON object');
   const version = root['overtone'];
   if (version !== VERSION)
-    return refuse(`its record is of version ${JSON.stringify(version)} and this is for version ${VERSION}: update`);
+    return refuse(
+      `its record is of version ${typeof version === 'number' ? version : 'unknown'} and this is for version ${VERSION}: update`,
+    );
   const read = <T>(from: Record<string, unknown>, key: string, is: (value: unknown) => value is T): T => {
     const value = Object.hasOwn(from, key) ? from[key] : undefined;
     return is(value) ? value : refuse(`its record has no usable ${key}`);

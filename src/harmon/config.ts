@@ -3,6 +3,7 @@
  * `harmonConfigs` has the published variants; `parseConfig` reads a model folder's config.json. Nothing else in src/harmon holds a size.
  */
 import { FileError } from '../engine/index.ts';
+import { shownJson } from './shown_json.ts';
 
 /** The Qwen2 language model. */
 export interface LanguageConfig {
@@ -317,12 +318,12 @@ interface Section {
 function section(json: unknown, file: string, path: string): Section {
   const refuse = (key: string, must: string, was: unknown): never => {
     throw new FileError(
-      `${file}: ${path}${key} must be ${must} but ${was === undefined ? 'is missing' : `is ${show(was)}`}`,
+      `${file}: ${path}${key} must be ${must} but ${was === undefined ? 'is missing' : `is ${shownJson(was, 60)}`}`,
     );
   };
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new FileError(
-      `${file}: ${path === '' ? 'the file' : path.slice(0, -1)} must be a JSON object but is ${show(json)}`,
+      `${file}: ${path === '' ? 'the file' : path.slice(0, -1)} must be a JSON object but is ${shownJson(json, 60)}`,
     );
   const at = (key: string): unknown => (Object.hasOwn(json, key) ? (json as Record<string, unknown>)[key] : undefined);
   const whole = (value: unknown, most: number): value is number =>
@@ -356,9 +357,4 @@ function section(json: unknown, file: string, path: string): Section {
         : refuse(key, `a list of ${length} whole numbers from 1 to ${most}`, value);
     },
   };
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -3,6 +3,7 @@
  * the encoder is given is checked here, and nothing else of the file reaches it; other patterns could take for ever on some texts.
  */
 import { FileError } from '../engine/index.ts';
+import { shownJson } from './shown_json.ts';
 
 export interface TokenizerFile {
   readonly vocab: Readonly<Record<string, number>>;
@@ -162,6 +163,5 @@ const isId = (value: unknown): value is number =>
 
 function show(value: unknown): string {
   if (Array.isArray(value) && value.length > 100) return `a list of ${value.length}`;
-  const text = value === undefined ? 'missing' : JSON.stringify(value);
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  return value === undefined ? 'missing' : shownJson(value, 200);
 }

@@ -3,15 +3,20 @@ import { text } from '../support/make_zip.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
 
+/** Stands for a list in lists of any depth, which JSON.stringify could not write. */
+const DEEP = 'deep';
+
 const ODD: readonly unknown[] = [
-  null, true, 0, -1, 0.5, 1e308, 2 ** 31, 2 ** 53, '', ' ', '__proto__', '../x', '/etc/passwd', 'a\0b', '\ud800', 'x'.repeat(5000), [], {}, [[]], [null],
+  DEEP, null, true, 0, -1, 0.5, 1e308, 2 ** 31, 2 ** 53, '', ' ', '__proto__', '../x', '/etc/passwd', 'a\0b', '\ud800', 'x'.repeat(5000), [], {}, [[]], [null],
   { __proto__: null, constructor: 1 }, Array.from({ length: 300 }, (_, i) => i), { prompt: '' }, { prompt: 7 }, { Regex: '(a+)+$' },
 ]; // prettier-ignore
 
 export function makeJson(good: unknown, random: Random): Uint8Array {
   let json = good;
   for (let faults = 1 + random.below(3); faults > 0; faults--) json = changed(json, random);
-  let bytes = text(JSON.stringify(json) ?? 'undefined');
+  const depth = random.pick([1, 100, 30_000]);
+  const deep = '['.repeat(depth) + ']'.repeat(depth);
+  let bytes = text((JSON.stringify(json) ?? 'undefined').replaceAll(`"${DEEP}"`, deep));
   if (random.chance(0.05)) bytes = text('['.repeat(1 + random.below(20_000)));
   return random.chance(0.2) ? mutate(bytes, random) : bytes;
 }

@@ -46,7 +46,11 @@ export function makePng(random: Random): Uint8Array {
   return random.chance(0.2) ? mutate(file, random) : file;
 }
 
+const DEEP = '['.repeat(30_000) + ']'.repeat(30_000);
 const RECORDS = [
+  `{"overtone":${DEEP}}`,
+  `{"overtone":1,"prompt":${DEEP}}`,
+  `{"overtone":1,"edit":${DEEP}}`,
   '{"overtone":1}',
   '{"overtone":1,"prompt":"a","seed":-1,"model":[]}',
   '{"overtone":99}',

@@ -105,6 +105,7 @@ describe('refuses', () => {
     'a MARK that was never set': [`${P.start}u.`, /never opened/],
     'a pop below the MARK': [`${P.start}K\x01(\x85t.`, /empty stack/],
     'the tiny file of an endless loop': ['\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\xff', /frame of/],
+    'six bytes that send other readers backwards': ['\x80\x02B\xfb\xff\xff\xff.', /has 4294967291 bytes in one value/],
     'a frame longer than the file': [`\x80\x04\x95${chars(u64(1n << 40n))}${GOOD.slice(2)}`, /frame of/],
     'a PUT that overwrites': [`${P.start}}q\x00q\x00.`, /memo entry 0 twice/],
     'BINPUT beside MEMOIZE': [`${P.start}}q\x00\x94.`, /mixes two ways/],

@@ -2,6 +2,7 @@
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { addJpegText } from '../../../node/jpeg_text.ts';
 import { encodeRecorded, readPictureText } from '../../../node/picture_text.ts';
 import { decodePicture, encodeJpeg, encodePng } from '../../../node/pictures.ts';
 import { isSamePicture, parametersText, parseRecord, recordJson } from '../../../node/record.ts';
@@ -105,6 +106,12 @@ describe('a record', () => {
     [{ extend: { left: -1 } }, 'no usable left'],
   ])('with edit %j is refused', (edit, sentence) => {
     expect(() => parseRecord(JSON.stringify({ ...json(), edit }), 'x.png')).toThrow(sentence);
+  });
+
+  it('of megabytes in a JPEG is none', async () => {
+    const jpeg = await encodeJpeg({ width: 16, height: 16, data: new Uint8Array(768) });
+    const text = `{"overtone":1,"prompt":"${'x'.repeat(5_000_000)}"}`;
+    expect(readPictureText(addJpegText(jpeg, text, ''), 'x.jpg')).toEqual({});
   });
 
   it.each([
