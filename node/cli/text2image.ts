@@ -1,5 +1,5 @@
 /** `overtone text2image`: words to a picture file. */
-import { ArgumentError } from '../../src/engine/index.ts';
+import { ArgumentError, type Quantised, isQuantised } from '../../src/engine/index.ts';
 import { tile } from '../../src/harmon/index.ts';
 import type { ModelPaths } from '../model.ts';
 import { identify } from '../model_hash.ts';
@@ -47,7 +47,7 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
   const output = await checkOutput(fillName(options.output, { seed, prompt }));
   if (sweep) await drawLabels(labels, 1, 1); // before any work: it may lack sharp or a font
   await withModel(
-    options,
+    { ...options, quantise: options.quantise ?? rememberedForm(from) },
     context,
     async (config, files) => {
       const making = settleMaking(options, config, from);
@@ -86,6 +86,12 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
       print(`Picture  ${visible(output.path)} (${how})\nAdapter  ${adapter}\nTime     ${phasesText(seconds)}\n`);
     },
   );
+}
+
+/** The quantised form that the picture was made with. */
+function rememberedForm(from: PictureRecord | undefined): Quantised | undefined {
+  const form = from?.model.weights ?? '';
+  return isQuantised(form) ? form : undefined;
 }
 
 const labelsOf = (axis: SweepAxis | undefined): string[] => axis?.points.map(({ label }) => label) ?? [];

@@ -33,6 +33,15 @@ it('remakes a picture bit for bit, and changes only what is asked for', async ()
   expect(seed).not.toBe(recordOf(first)!.seed);
 });
 
+it('remembers the quantised form of the weights', async () => {
+  const first = await made([...quick, '--quantise', 'q4']);
+  expect(recordOf(first)!.model.weights).toBe('q4');
+  const again = await made(['--from', 'from.png'], first);
+  expect([again.stderr, bytesOf(again)]).toEqual([first.stderr, bytesOf(first)]);
+  const other = await made(['--from', 'from.png', '--quantise', 'q8'], first);
+  expect(other.stderr).toContain('was made with other weights');
+});
+
 it('remembers in a JPEG as well', async () => {
   const first = await made([...quick, '--output', 'a.jpg']);
   const run = start(['text2image', '--no-progress', '--from', '-', '--output', 'b.jpg'], {
