@@ -1,9 +1,9 @@
 /** What a file of weights holds, without loading it: sizes by dtype and part, which Harmon it belongs to, and what that one lacks. */
 import { join } from 'node:path';
-import { FileError, type TensorFile, storedSize } from '../src/engine/index.ts';
+import { FileError, OvertoneError, type PlannedBytes, type TensorFile, storedSize } from '../src/engine/index.ts';
 import { UNUSED_TENSORS } from '../src/harmon/checkpoint.ts';
 import { declaredTensors } from '../src/harmon/declared.ts';
-import { type HarmonConfig, harmonConfigs } from '../src/harmon/index.ts';
+import { type HarmonConfig, harmonConfigs, plannedPicture } from '../src/harmon/index.ts';
 import { embeddedModel, openWeights, readConfig } from './model.ts';
 
 export interface WeightReport {
@@ -25,6 +25,8 @@ export interface WeightReport {
   /** What published files have and nobody needs to make pictures or words. */
   readonly unused: readonly string[];
   readonly unknown: readonly string[];
+  /** Of a complete model: the side of its usual picture, and what making one takes on a device with WebGPU's own limits, in bytes. */
+  readonly planned?: PlannedBytes & { readonly side: number };
 }
 
 export interface Sum {
@@ -38,7 +40,10 @@ export async function inspectWeights(path: string, isFolder: boolean, signal?: A
   try {
     const isVae = ['encoder.conv_in.weight', 'decoder.conv_in.weight'].every((name) => weights.tensors.has(name));
     const config = isVae ? await vaeConfig(weights) : await modelConfig(weights, beside);
-    return { ...sizes(weights), model: config?.name, isVae, ...comparison(weights, config, isVae) };
+    const compared = comparison(weights, config, isVae);
+    const isWhole = config && !isVae && compared.missing.length + compared.misshapen.length === 0;
+    const planned = isWhole ? plan(config, weights) : undefined;
+    return { ...sizes(weights), model: config?.name, isVae, ...compared, planned };
   } finally {
     await close();
   }
@@ -62,6 +67,15 @@ function sizes({ name, format, tensors }: TensorFile) {
     dtypes: sums(({ dtype }) => dtype),
     parts: sums(({ name: tensor }) => tensor.split('.', 1)[0]),
   };
+}
+
+function plan(config: HarmonConfig, weights: TensorFile): WeightReport['planned'] {
+  try {
+    return { side: config.mar.nativeImageSize, ...plannedPicture(config, weights) };
+  } catch (error) {
+    if (error instanceof OvertoneError) return undefined;
+    throw error;
+  }
 }
 
 const modelConfig = (weights: TensorFile, beside: string): Promise<HarmonConfig | undefined> =>

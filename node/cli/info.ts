@@ -100,6 +100,7 @@ function aboutWeights(report: WeightReport, { tensors, json }: InfoOptions, { pr
   line('Dtypes', sums(report.dtypes));
   line('Parts', sums(report.parts));
   line('Model', modelText(report));
+  if (report.planned) line('Planned', plannedText(report.planned));
   for (const [label, names] of [
     ['Missing', report.missing],
     ['Misshapen', report.misshapen],
@@ -110,6 +111,11 @@ function aboutWeights(report: WeightReport, { tensors, json }: InfoOptions, { pr
   if (tensors)
     for (const { name, dtype, shape, bytes } of report.tensors)
       print(`${visible(name)}  ${dtype} [${shape.join(', ')}]  ${bytes}\n`);
+}
+
+function plannedText({ side, weights, state, activations, largest }: NonNullable<WeightReport['planned']>): string {
+  const parts = `weights ${megabytes(weights)}, caches ${megabytes(state)}, activations ${megabytes(activations)}`;
+  return `${megabytes(weights + state + activations)} on the device for one picture of ${side}×${side}: ${parts}; no buffer above ${megabytes(largest)}`;
 }
 
 function modelText({ model, isVae, missing, misshapen }: WeightReport): string {

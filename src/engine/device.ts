@@ -199,7 +199,7 @@ export class Device {
   /** Makes a buffer; call inside `scope`, which reports a failure. `bytes` is rounded up to 4. */
   createBuffer(label: string, bytes: number, usage: GPUBufferUsageFlags, purpose: Purpose): DeviceBuffer {
     this.check(label);
-    const size = Math.max(16, Math.ceil(bytes / 4) * 4);
+    const size = bufferBytes(bytes);
     const poisoned = this.poison && purpose === 'activations';
     const gpu = this.host.device.createBuffer({ label, size, usage, mappedAtCreation: poisoned });
     if (poisoned) {
@@ -354,6 +354,9 @@ export class Device {
     this.host.device.destroy();
   }
 }
+
+/** What a buffer of `bytes` takes. */
+export const bufferBytes = (bytes: number): number => Math.max(16, Math.ceil(bytes / 4) * 4);
 
 /** Any failure of a GPU call as a GpuError naming `label`. */
 export function toGpuError(label: string, error: unknown): GpuError {

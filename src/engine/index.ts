@@ -20,7 +20,7 @@ export { type Plan, type PlanOptions, compile, planText } from './plan.ts';
 export { Device, type DeviceBuffer, type DeviceHost, type Profiler, type Purpose } from './device.ts';
 export type { Stream } from './stream.ts';
 export { Scratch, Session, type SessionOptions, compileAll, createSession } from './session.ts';
-export { SessionSet, type SessionSetOptions } from './session_set.ts';
+export { type PlannedBytes, SessionSet, type SessionSetOptions, plannedBytes } from './session_set.ts';
 export { type Quantised, dequantise, isQuantised, quantise } from './quantise.ts';
 export { type LoadProgress, type WeightSource, WeightStore } from './weights.ts';
 export { linear } from './ops/linear.ts';

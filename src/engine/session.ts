@@ -24,27 +24,13 @@ export class Scratch {
   ) {}
 
   static async create(device: Device, plans: readonly Plan[]): Promise<Scratch> {
-    const sizes: number[] = [];
-    for (const plan of plans)
-      descending(plan.blocks).forEach((b, i) => {
-        sizes[i] = Math.max(sizes[i] ?? 0, plan.blocks[b]);
-      });
-    const sides: { width: number; height: number }[] = []; // for the n-th image of a width of each plan, one
-    for (const plan of plans) {
-      const taken = new Set<object>();
-      for (const { width: across, height } of plan.images) {
-        let side = sides.find((s) => s.width === across && !taken.has(s));
-        if (!side) sides.push((side = { width: across, height }));
-        side.height = Math.max(side.height, height);
-        taken.add(side);
-      }
-    }
+    const sizes = scratchSizes(plans);
     const blocks: DeviceBuffer[] = [];
     const images: DeviceImage[] = [];
     try {
       await device.scope('activations', () => {
-        for (const { width: across, height } of sides) images.push(device.createImage('image', across, height));
-        for (const bytes of sizes) blocks.push(device.createStorage('activations', bytes, 'activations'));
+        for (const { width: across, height } of sizes.images) images.push(device.createImage('image', across, height));
+        for (const bytes of sizes.blocks) blocks.push(device.createStorage('activations', bytes, 'activations'));
       });
     } catch (error) {
       for (const object of [...blocks, ...images]) object.destroy();
@@ -56,6 +42,29 @@ export class Scratch {
   destroy(): void {
     for (const object of [...this.blocks, ...this.images]) object.destroy();
   }
+}
+
+/** Bytes of each block and texels of each image that plans which run in turn need. */
+export function scratchSizes(plans: readonly Plan[]): {
+  readonly blocks: readonly number[];
+  readonly images: readonly { readonly width: number; readonly height: number }[];
+} {
+  const blocks: number[] = [];
+  for (const plan of plans)
+    descending(plan.blocks).forEach((b, i) => {
+      blocks[i] = Math.max(blocks[i] ?? 0, plan.blocks[b]);
+    });
+  const images: { width: number; height: number }[] = []; // for the n-th image of a width of each plan, one
+  for (const plan of plans) {
+    const taken = new Set<object>();
+    for (const { width: across, height } of plan.images) {
+      let side = images.find((s) => s.width === across && !taken.has(s));
+      if (!side) images.push((side = { width: across, height }));
+      side.height = Math.max(side.height, height);
+      taken.add(side);
+    }
+  }
+  return { blocks, images };
 }
 
 /** Indices of blocks, largest first. */

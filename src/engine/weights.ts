@@ -2,7 +2,7 @@
  * Weights on the device: each operand that plans ask for is read once, row by row range, brought into its stored form and kept in buffers
  * or an image that all sessions of a model share.
  */
-import type { Device, DeviceBuffer, DeviceImage } from './device.ts';
+import { type Device, type DeviceBuffer, type DeviceImage, bufferBytes } from './device.ts';
 import { type Dtype, bytesOf, f16ToNumber, numberToBf16, numberToF16 } from './dtype.ts';
 import { ArgumentError, FileError, GraphError, throwIfAborted } from './errors.ts';
 import { COLUMN_BLOCK, IMAGE_TEXELS, type WeightOperand, inBlocks, rowBytes, storedBytes } from './op.ts';
@@ -80,13 +80,12 @@ export class WeightStore {
     const parts: DeviceBuffer[] = [];
     added.push(o.key);
     if (o.image) {
-      const height = Math.ceil(storedBytes(o) / 16 / IMAGE_TEXELS);
-      this.stored.set(o.key, { parts, image: this.device.createImage(o.name, IMAGE_TEXELS, height, 'weights') });
+      const image = this.device.createImage(o.name, IMAGE_TEXELS, imageHeight(o), 'weights');
+      this.stored.set(o.key, { parts, image });
       return;
     }
     this.stored.set(o.key, { parts });
-    const bytes = (rows: number) => (o.joined.length > 1 ? storedBytes(o) : storedBytes(o, rows));
-    for (const part of o.parts) parts.push(this.device.createStorage(o.name, bytes(part.rows), 'weights'));
+    for (const bytes of partBytes(o)) parts.push(this.device.createStorage(o.name, bytes, 'weights'));
   }
 
   /** Where the stored form of an operand is written: to its buffers at once, to its image when all of it is there. */
@@ -152,6 +151,14 @@ export class WeightStore {
     for (const key of [...this.stored.keys()]) this.drop(key);
   }
 }
+
+const imageHeight = (o: WeightOperand): number => Math.ceil(storedBytes(o) / 16 / IMAGE_TEXELS);
+const partBytes = (o: WeightOperand): number[] =>
+  o.parts.map(({ rows }) => (o.joined.length > 1 ? storedBytes(o) : storedBytes(o, rows)));
+
+/** Bytes of each buffer, or of the image, that an operand becomes on a device. */
+export const weightBytes = (o: WeightOperand): readonly number[] =>
+  o.image ? [IMAGE_TEXELS * imageHeight(o) * 16] : partBytes(o).map(bufferBytes);
 
 /** Takes bytes of the stored form: the part they belong to, and the byte in it. */
 type Write = (part: number, offset: number, bytes: Uint8Array<ArrayBuffer>) => void;

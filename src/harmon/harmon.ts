@@ -23,7 +23,7 @@ import { imagePrompt, padRows, questionPrompt, unconditionalPrompt } from './pro
 import { type Randomness, drawOrders } from './random.ts';
 import { type GenerateJob, type GenerateOptions, type GenerateProgress, checkPicture, generateJob } from './request.ts';
 import { type OnProgress, type Runtime, gridOf } from './runtime.ts';
-import { Text2Image, type Text2ImageShape } from './text2image.ts';
+import { Text2Image, type Text2ImageShape, text2imageShape } from './text2image.ts';
 import { TextQueue } from './text_queue.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { Turns } from './turns.ts';
@@ -133,18 +133,7 @@ export class Harmon {
     const { edit } = job;
     const randomness = shifted(job.randomness, first);
     const orders = drawOrders(randomness, texts.length, job.candidates, edit?.made);
-    const model = await this.openText2Image(
-      {
-        grid: job.grid,
-        pictures: texts.length,
-        branches,
-        text: Math.ceil(prompts.length / 32) * 32,
-        timesteps: job.timesteps,
-        predicted: Math.max(...job.iterations.map((i) => i.predicted)),
-        encoder: edit?.encoder,
-      },
-      options,
-    );
+    const model = await this.openText2Image(text2imageShape(job, texts.length, prompts.length), options);
     const given = edit && canvasTokens(edit, await model.encode(edit.picture, options.signal), texts.length);
     const decode = async (p: number): Promise<{ picture: Picture; mask?: Mask }> => {
       const picture = await model.decode(p, options.signal);

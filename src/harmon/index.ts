@@ -8,4 +8,5 @@ export type { Mask } from './mask.ts';
 export { batchCaption } from './prompts.ts';
 export { type Randomness, recorded, seeded } from './random.ts';
 export type { GuidanceSchedule } from './schedule.ts';
+export { type PlannedOptions, plannedPicture } from './planned.ts';
 export type { GenerateOptions, GenerateProgress } from './request.ts';

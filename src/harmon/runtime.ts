@@ -20,17 +20,23 @@ import type { Tokenizer } from './tokenizer.ts';
 /** How far the loading of weights has come. */
 export type OnProgress = (progress: LoadProgress) => void;
 
-export interface Runtime {
-  readonly device: Device;
+/** What plans follow from; no device is needed for it. */
+export interface PlanSource {
+  readonly device: Pick<Device, 'planLimits'>;
   readonly config: HarmonConfig;
-  readonly tokenizer: Tokenizer;
-  readonly source: WeightSource;
-  readonly weights: WeightStore;
+  readonly source: Pick<WeightSource, 'dtype'>;
   readonly quantise?: Quantised;
 }
 
+export interface Runtime extends PlanSource {
+  readonly device: Device;
+  readonly tokenizer: Tokenizer;
+  readonly source: WeightSource;
+  readonly weights: WeightStore;
+}
+
 /** Plans of graphs with the checkpoint's stored dtypes, or quantised. */
-export function compileFor(runtime: Runtime, graph: Graph, keep: readonly string[] = []): Plan {
+export function compileFor(runtime: PlanSource, graph: Graph, keep: readonly string[] = []): Plan {
   return compile(graph, {
     ...runtime.device.planLimits,
     weightDtype: (name) => runtime.source.dtype(name),

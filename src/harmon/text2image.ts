@@ -19,7 +19,8 @@ import {
 import { type Picture, fromPixels, toPixels } from './image.ts';
 import type { PaddedRows } from './prompts.ts';
 import { type Randomness, checkNoise } from './random.ts';
-import { type OnProgress, type Runtime, compileFor, openSessions, positionTable } from './runtime.ts';
+import type { GenerateJob } from './request.ts';
+import { type OnProgress, type PlanSource, type Runtime, compileFor, openSessions, positionTable } from './runtime.ts';
 import { type DiffusionSchedule, type Iteration, diffusionSchedule } from './schedule.ts';
 
 type Pass = 'text' | 'iteration' | 'time' | 'modulations' | 'step' | 'place' | 'decode' | 'encode';
@@ -65,19 +66,7 @@ export class Text2Image {
     shape: Text2ImageShape,
     options: { signal?: AbortSignal; onProgress?: OnProgress; keep?: readonly string[] } = {},
   ): Promise<Text2Image> {
-    const { config } = runtime;
-    const chunk = chunkOf(runtime, shape);
-    const full = { ...shape, chunk, steps: isOneKernel(runtime) ? Math.min(STEPS, chunk) : undefined };
-    const plans = {
-      text: compileFor(runtime, textGraph(config, full)),
-      iteration: compileFor(runtime, iterationGraph(config, full), options.keep),
-      time: compileFor(runtime, timeGraph(config, shape.timesteps)),
-      modulations: compileFor(runtime, modulationGraph(config, full)),
-      step: compileFor(runtime, stepGraph(config, full)),
-      place: compileFor(runtime, placeGraph(config, full)),
-      decode: compileFor(runtime, decodeGraph(config, shape.grid, shape.pictures)),
-      ...(shape.encoder && { encode: compileFor(runtime, encodeGraph(config, shape.encoder)) }),
-    } as Record<Pass, Plan>;
+    const { full, plans } = text2imagePlans(runtime, shape, options.keep);
     const schedule = diffusionSchedule(shape.timesteps);
     const set = await openSessions(runtime, plans, options);
     const model = new Text2Image(runtime, full, set, schedule);
@@ -232,8 +221,47 @@ export class Text2Image {
   }
 }
 
+/** The plans of `shape`, and the sizes that follow from it. `keep` names intermediates of an iteration that can be read. */
+export function text2imagePlans(
+  source: PlanSource,
+  shape: Text2ImageShape,
+  keep?: readonly string[],
+): { full: GenerateShape; plans: Record<Pass, Plan> } {
+  const { config } = source;
+  const chunk = chunkOf(source, shape);
+  const full = { ...shape, chunk, steps: isOneKernel(source) ? Math.min(STEPS, chunk) : undefined };
+  const plans = {
+    text: compileFor(source, textGraph(config, full)),
+    iteration: compileFor(source, iterationGraph(config, full), keep),
+    time: compileFor(source, timeGraph(config, shape.timesteps)),
+    modulations: compileFor(source, modulationGraph(config, full)),
+    step: compileFor(source, stepGraph(config, full)),
+    place: compileFor(source, placeGraph(config, full)),
+    decode: compileFor(source, decodeGraph(config, shape.grid, shape.pictures)),
+    ...(shape.encoder && { encode: compileFor(source, encodeGraph(config, shape.encoder)) }),
+  } as Record<Pass, Plan>;
+  return { full, plans };
+}
+
+/** The shape of `pictures` at once of a job whose longest prompt has `text` ids. */
+export function text2imageShape(
+  { grid, branches, timesteps, iterations, edit }: GenerateJob,
+  pictures: number,
+  text: number,
+): Text2ImageShape {
+  return {
+    grid,
+    pictures,
+    branches,
+    text: Math.ceil(text / 32) * 32,
+    timesteps,
+    predicted: Math.max(...iterations.map((i) => i.predicted)),
+    encoder: edit?.encoder,
+  };
+}
+
 /** As many timesteps as fit the budget; all of them for small models. */
-function chunkOf({ config }: Runtime, shape: Text2ImageShape): number {
+function chunkOf({ config }: PlanSource, shape: Text2ImageShape): number {
   const { width, blocks } = config.diffusion;
   const rows = shape.branches * shape.pictures * shape.predicted;
   const bytes = rows * width * (3 * blocks + 4) * 4;
@@ -241,7 +269,7 @@ function chunkOf({ config }: Runtime, shape: Text2ImageShape): number {
 }
 
 /** Whether the sampler is one kernel on this device. */
-const isOneKernel = ({ config: { diffusion, mar }, device }: Runtime): boolean =>
+const isOneKernel = ({ config: { diffusion, mar }, device }: PlanSource): boolean =>
   samplerFits(device.planLimits, { W: diffusion.width, C: mar.tokenDim });
 
 /** The index lists of one iteration; formulas in the graph's inputs. */

@@ -61,6 +61,19 @@ describe('info', () => {
     expect(stdout.split('\n').filter((line) => /^\S+ {2}B?F\d+ \[/.test(line))).toHaveLength(tensors.length);
   });
 
+  it('plans the memory of a picture where the model is whole', async () => {
+    const { planned } = await json([model('')]);
+    expect(planned).toMatchObject({ side: 128 });
+    const { weights, state, activations, largest } = planned as Record<string, number>;
+    for (const bytes of [weights, state, activations]) expect(bytes).toBeGreaterThan(100_000);
+    expect(largest).toBeLessThan(2 ** 27);
+    const { stdout } = await overtone(['info', model('')], { env: { VK_DRIVER_FILES: '/none.json' } });
+    expect(stdout).toMatch(
+      /^Planned +\d+\.\d MB on the device for one picture of 128×128: weights .*, caches .*, activations /m,
+    );
+    expect((await json([model('harmon_tiny.pth')])).planned).toBeUndefined();
+  });
+
   it('says what a file is that is neither', async () => {
     const { code, stderr } = await overtone(['info', model('config.json')]);
     expect([code, stderr]).toEqual([1, expect.stringContaining('is JSON, not weights')]);

@@ -1,9 +1,11 @@
 /** What a model takes on the device it gives back: every byte, every time. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openDevice } from '../../node/device.ts';
-import type { Device } from '../../src/engine/index.ts';
+import { type Device, OvertoneError } from '../../src/engine/index.ts';
 import type { Harmon } from '../../src/harmon/harmon.ts';
+import { plannedPicture } from '../../src/harmon/planned.ts';
 import { formulaPicture } from '../support/formula.ts';
+import { tinyConfig } from '../support/golden.ts';
 import { tinyFile, tinyHarmon } from '../support/tiny_model.ts';
 
 let device: Device;
@@ -57,6 +59,39 @@ test('a model keeps one copy of each weight, whatever its passes read it for', a
     expect(device.bytes.weights).toBeLessThan(stored * 1.02);
   } finally {
     harmon.destroy();
+  }
+});
+
+test('a picture takes what was planned for it, to the byte', async () => {
+  const harmon = tinyHarmon(device, tiny.file);
+  try {
+    await make(harmon, 32, 2);
+    const { weights, state, activations } = device.bytes;
+    const request = { imageSize: 32, iterations: 2, timesteps: 2, promptIds: 32 };
+    const planned = plannedPicture(tinyConfig(), tiny.file, { ...request, limits: device.planLimits });
+    expect(planned).toMatchObject({ weights, state, activations });
+  } finally {
+    harmon.destroy();
+  }
+});
+
+test('a picture that no buffer holds is refused with the numbers, and nothing is allocated', async () => {
+  const limits = vi.spyOn(device, 'planLimits', 'get');
+  const harmon = tinyHarmon(device, tiny.file);
+  const baseline = device.totalBytes;
+  try {
+    limits.mockReturnValue({ ...device.planLimits, maxBufferSize: 2 ** 20, maxStorageBufferBindingSize: 2 ** 20 });
+    const refused = make(harmon, 512, 64);
+    await expect(refused).rejects.toThrow(/\d{7,} bytes.* of this device holds 1048576: choose a smaller picture/);
+    await expect(refused).rejects.toThrow(OvertoneError);
+    await expect(refused).rejects.toMatchObject({ code: 'memory' });
+    await expect(make(harmon, 4096, 64)).rejects.toThrow(/must fit 32768 positions but take 65\d\d\d/);
+    expect(device.totalBytes).toBe(baseline);
+    limits.mockRestore();
+    expect(await make(harmon, 32, 1), 'and the model works').toHaveLength(1);
+  } finally {
+    harmon.destroy();
+    limits.mockRestore();
   }
 });
 
