@@ -1,4 +1,7 @@
-/** Every file of tests/corpus/{torch,safetensors} comes out as its expected.json says: loaded to these values, or refused in these words. */
+/**
+ * Every file of tests/corpus/{torch,safetensors,rules} comes out as its expected.json says: loaded to these values, or refused in these
+ * words. Those of rules, one broken file for each rule of the three parsers, are refused within limits of time and memory too.
+ */
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { FileError } from '../../../src/engine/errors.ts';
@@ -58,6 +61,32 @@ for (const kind of ['torch', 'safetensors']) {
     });
   });
 }
+
+describe('rules', () => {
+  const expected = JSON.parse(new TextDecoder().decode(bytesOf('rules/expected.json'))) as Record<string, Expected>;
+  const refusal = (path: string): Promise<unknown> =>
+    load(`rules/${path}`).then(
+      () => new Error('it loaded'),
+      (reason: unknown) => reason,
+    );
+  test.each(Object.entries(expected))('%s', async (path, { error_names = [] }) => {
+    const error = await refusal(path);
+    expect(error).toBeInstanceOf(FileError);
+    expect(error_names).toHaveLength(1);
+    expect((error as Error).message).toContain(error_names[0]);
+    expect((error as Error).message.startsWith(path)).toBe(true);
+    const used = () => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
+    const before = used();
+    const work = workWatch();
+    for (let i = 0; i < 3; i++) await refusal(path);
+    expect(work() / 3, 'milliseconds').toBeLessThan(50);
+    expect((used() - before) / 3, 'bytes').toBeLessThan(10e6);
+  });
+  test('has a file for each case and a case for each file', () => {
+    const files = readdirSync(new URL('rules/', CORPUS)).filter((name) => name !== 'expected.json');
+    expect(files.sort()).toEqual(Object.keys(expected).sort());
+  });
+});
 
 describe('files written by PyTorch itself', () => {
   const names = ['flat', 'nested', 'ordered', 'parameter', 'shared_storage'];

@@ -9,6 +9,7 @@ import { bytesSource } from '../../../src/engine/formats/source.ts';
 import type { TensorFile } from '../../../src/engine/formats/tensor_file.ts';
 import { workWatch } from '../../support/cpu_time.ts';
 import { GOOD, P, SIX, W, latin1, makeZip, torchParts, u32, u64 } from '../../support/make_zip.ts';
+import { isKept } from '../../support/rule_corpus.ts';
 
 const open = (pickle: string, storages?: Record<string, Uint8Array>): Promise<TensorFile> =>
   openTensorFile(bytesSource('m.pth', makeZip(torchParts(pickle, storages))));
@@ -166,8 +167,9 @@ describe('refuses', () => {
     'only a state under model': [`${P.start}${P.dict({ model: 'K\x01' })}.`, /no tensors/],
     'tensors under another key': [`${P.start}${P.dict({ ema: P.dict({ w: W }) })}.`, /tensors under ema/],
   }; // prettier-ignore
-  test.each(Object.entries(bad))('%s', async (_, [pickle, words]) => {
+  test.each(Object.entries(bad))('%s', async (rule, [pickle, words]) => {
     const bytes = makeZip(torchParts(pickle));
+    expect(isKept('pickle', rule, bytes)).toBe(true);
     const work = workWatch();
     const error: unknown = await openTensorFile(bytesSource('m.pth', bytes)).then(
       () => new Error('it loaded'),
@@ -210,7 +212,8 @@ describe('tensors that reach outside their storage', () => {
     ],
     'a constructor without arguments': [one(`${P.global('torch._utils', '_rebuild_tensor_v2')})R`), /no storage/],
   }; // prettier-ignore
-  test.each(Object.entries(bad))('%s', async (_, [pickle, words]) => {
+  test.each(Object.entries(bad))('%s', async (rule, [pickle, words]) => {
+    expect(isKept('pickle', rule, makeZip(torchParts(pickle)))).toBe(true);
     await expect(open(pickle)).rejects.toThrow(words);
     await expect(open(pickle)).rejects.toThrow(FileError);
   });

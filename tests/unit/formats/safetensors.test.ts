@@ -7,6 +7,7 @@ import { joinTensorFiles } from '../../../src/engine/formats/tensor_file.ts';
 import { isPlainPath } from '../../../src/engine/formats/wire.ts';
 import { workWatch } from '../../support/cpu_time.ts';
 import { text, u64 } from '../../support/make_zip.ts';
+import { isKept } from '../../support/rule_corpus.ts';
 
 const file = (header: string, data = 24): Uint8Array => {
   const bytes = text(header);
@@ -82,7 +83,8 @@ describe('refuses', () => {
     'no tensors': [file('{}', 0), /no tensors/],
     'only metadata': [file('{"__metadata__":{"a":"b"}}', 0), /no tensors/],
   }; // prettier-ignore
-  test.each(Object.entries(bad))('%s', async (_, [bytes, words]) => {
+  test.each(Object.entries(bad))('%s', async (rule, [bytes, words]) => {
+    expect(isKept('safetensors', rule, bytes)).toBe(true);
     await expect(open(bytes)).rejects.toThrow(words);
     await expect(open(bytes)).rejects.toThrow(FileError);
   });

@@ -20,6 +20,7 @@ import {
   type EndFields,
   type Part,
 } from '../../support/make_zip.ts';
+import { isKept } from '../../support/rule_corpus.ts';
 
 const parts = (change: (parts: Part[]) => void = () => undefined): Part[] => {
   const good = torchParts(GOOD);
@@ -111,8 +112,9 @@ describe('refuses', () => {
     'two end records': [ending({ comment: [...text('PK\x05\x06'), ...new Array<number>(16).fill(0), 0, 0] }), /two end records/],
     'something after the end': [() => Uint8Array.from([...makeZip(parts()), 0]), /incomplete/],
   }; // prettier-ignore
-  test.each(Object.entries(bad))('%s', async (_, [make, words]) => {
+  test.each(Object.entries(bad))('%s', async (rule, [make, words]) => {
     const bytes = make();
+    expect(isKept('zip', rule, bytes)).toBe(true);
     const work = workWatch();
     await expect(load(bytes)).rejects.toThrow(words);
     await expect(load(bytes)).rejects.toThrow(FileError);
@@ -131,6 +133,7 @@ describe('refuses', () => {
         ...u64(size), ...u64(offset), ...text('PK\x06\x07'), ...u32(0), ...u64(BigInt(before.length)), ...u32(1), ...end,
       ]); // prettier-ignore
     expect(await load(wide(3n))).toEqual([...SIX]);
+    expect(isKept('zip', 'over 100000 entries', wide(100_001n))).toBe(true);
     await expect(load(wide(100_001n))).rejects.toThrow(/100001 entries; at most 100000/);
     await expect(load(wide(1n << 60n))).rejects.toThrow(FileError);
   });
@@ -139,6 +142,7 @@ describe('refuses', () => {
     const zip = makeZip(parts());
     const header = text(`{"x":{"dtype":"U8","shape":[${zip.length}],"data_offsets":[0,${zip.length}]}}`);
     const both = Uint8Array.from([...u64(BigInt(header.length)), ...header, ...zip]);
+    expect(isKept('zip', 'a safetensors file too', both)).toBe(true);
     await expect(load(both)).rejects.toThrow(/safetensors file and a zip at once/);
   });
 
