@@ -120,7 +120,7 @@ export async function readMask(
     ];
     if (left >= right || top >= bottom)
       throw new ArgumentError(
-        `--box must touch the picture, which is ${width}×${height}, but is ${[x, y, w, h].join()}`,
+        `the box must touch the picture, which is ${width}×${height}, but is ${[x, y, w, h].join()}`,
       );
     for (let row = top; row < bottom; row++) data.fill(255, row * width + left, row * width + right);
   }

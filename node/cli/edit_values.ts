@@ -17,7 +17,7 @@ export function boxes(text: string, before: readonly Box[] = []): Box[] {
   const [x, y, width, height] = numbers;
   if (numbers.length !== 4 || numbers.some(Number.isNaN) || width < 1 || height < 1)
     throw new ArgumentError(
-      `--box must be x,y,w,h, a corner and a size in whole pixels such as 0,0,64,128, but is ${quote(text)}`,
+      `the box must be x,y,w,h, a corner and a size in whole pixels such as 0,0,64,128, but is ${quote(text)}`,
     );
   return [...before, { x, y, width, height }];
 }

@@ -55,7 +55,11 @@ export async function interactive(options: InteractiveOptions, context: Context)
   let stop: AbortController | undefined;
   let asked = false;
   reader.on('SIGINT', () => {
+    // what was typed is dropped, as in a shell
+    const typed = reader.line !== '';
+    if (typed) for (const key of ['e', 'u']) reader.write(null, { ctrl: true, name: key });
     if (stop) stop.abort();
+    else if (typed) return;
     else if (asked) reader.close();
     else {
       note('\nCtrl-C once more, Ctrl-D or /quit leaves.\n');
@@ -85,7 +89,7 @@ export async function interactive(options: InteractiveOptions, context: Context)
           `${visible(harmon.config.name)} on ${harmon.device.description}\nType what a picture shows; /help for more.\n`,
         );
       for (;;) {
-        if (isTerminal) reader.prompt();
+        if (isTerminal) reader.prompt(true);
         const { value, done } = waiting ?? (await lines.next());
         waiting = undefined;
         if (done || signal.aborted) break;

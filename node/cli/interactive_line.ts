@@ -1,7 +1,7 @@
 /** A line of the interactive session: words make a picture, a slash begins a command. */
 import { ArgumentError } from '../../src/engine/index.ts';
 import { type Box, boxes } from './edit_values.ts';
-import { type Size, quote, seedValue, size, whole } from './values.ts';
+import { type Size, quote, seedOrNew, size, whole } from './values.ts';
 
 export type InteractiveLine =
   | { readonly kind: 'make'; readonly prompt: string }
@@ -46,7 +46,7 @@ export function parseInteractiveLine(text: string): InteractiveLine | undefined 
     case 'save':
       return { kind: 'save', path: needed('a file') };
     case 'seed':
-      return { kind: 'seed', seed: seedValue(needed('a number or new')) };
+      return { kind: 'seed', seed: seedOrNew('/seed')(needed('a number or new')) };
     case 'size':
       return { kind: 'size', size: size('/size')(needed('pixels')) };
     case 'iterations':

@@ -13,7 +13,7 @@ import { type Image2TextOptions, image2text } from './image2text.ts';
 import { type InteractiveOptions, interactive } from './interactive.ts';
 import { type Text2ImageOptions, text2image } from './text2image.ts';
 import { shardValue } from './shard.ts';
-import { number, seedValue, side, size, whole } from './values.ts';
+import { number, seedOrNew, side, size, whole } from './values.ts';
 import type { Context } from './session.ts';
 import { visibleLines } from './wording.ts';
 
@@ -57,7 +57,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .option('--prompt <text>', `what it shows; - reads stdin (default: ${JSON.stringify(EXAMPLE_PROMPT)})`)
     .option('--output <file>', '.png or .jpg; {seed} and {prompt} are filled in', 'output.png')
     .option('--from <picture>', 'make that picture again, but for what is said here')
-    .option('--seed <n|new>', 'same seed and adapter, same picture (default: new)', seedValue)
+    .option('--seed <n|new>', 'same seed and adapter, same picture (default: new)', seedOrNew('--seed'))
     .option('--sweep <name=a,b>', 'a labelled sheet of cfg, temperature, …; twice: rows', collect);
   withMakingOptions(text);
   withModelOptions(text)
@@ -74,7 +74,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .option('--read-as-reference', 'ignore its EXIF orientation, drop its alpha')
     .option('--prompt <text>', 'what all of it shows; - reads stdin (default: its own)')
     .option('--output <file>', '.png or .jpg; {seed} and {prompt} are filled in', 'edited.png')
-    .option('--seed <n|new>', 'same seed and adapter, same edit (default: new)', seedValue)
+    .option('--seed <n|new>', 'same seed and adapter, same edit (default: new)', seedOrNew('--seed'))
     .option('--image-size <pixels>', 'longest side it is brought to first (default: as it is)', longest)
     .optionsGroup('What is made anew:')
     .option('--mask <file>', 'a picture of any size: white, or what is transparent')
@@ -181,7 +181,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
   session
     .optionsGroup('Pictures:')
     .option('--output <file>', 'their names; {seed} and {prompt} are filled in', 'pictures/{seed}-{prompt}.png')
-    .option('--seed <n|new>', 'of every picture (default: new)', seedValue)
+    .option('--seed <n|new>', 'of every picture (default: new)', seedOrNew('--seed'))
     .option('--image-size <pixels>', `side or WIDTHxHEIGHT, ${SIZES}`, size('--image-size'))
     .option('--num-iter <n>', `iterations, ${ITERATIONS}`, whole('--num-iter', 1, 65536));
   withModelOptions(session)

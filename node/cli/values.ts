@@ -18,8 +18,10 @@ export const whole =
   };
 
 /** A parser of seeds: a number, or the word for another one each time. */
-export const seedValue = (text: string): number | 'new' =>
-  text === 'new' ? text : whole('--seed', 0, Number.MAX_SAFE_INTEGER)(text);
+export const seedOrNew =
+  (name: string) =>
+  (text: string): number | 'new' =>
+    text === 'new' ? text : whole(name, 0, Number.MAX_SAFE_INTEGER)(text);
 
 /** A parser of finite numbers from `least` up. */
 export const number =

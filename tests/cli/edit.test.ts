@@ -94,7 +94,7 @@ describe('refusals', () => {
     [['--extend', 'left=0'], 'what is made anew must be said'],
     [['--mask', 'm.png', '--box', '0,0,1,1'], '--mask and --box must not be given together'],
     [['--variation', '.5', '--extend', 'left=1'], '--variation and --extend must not be given together'],
-    [['--box', '128,0,5,5', '--prompt', 'a'], '--box must touch the picture, which is 128×128, but is 128,0,5,5'],
+    [['--box', '128,0,5,5', '--prompt', 'a'], 'the box must touch the picture, which is 128×128, but is 128,0,5,5'],
     [['--box', '0,0,5,5'], '--prompt must say what the picture shows, for '],
     [['--box', '0,0,5,5', '--prompt', 'a', '--num-iter', '2'], '--num-iter must be at most 1, one for each square'],
     [['--box', '0,0,5,5', '--prompt', ' '], '--prompt must say something but is empty'],

@@ -84,6 +84,11 @@ it.runIf(process.platform === 'linux')(
     type('/size 32\r/iterations 2\ra cat\r');
     await until('pictures/5-a-cat.png');
     expect(seen).toContain('m▀');
+    type('/seed -1\r/edit box 99,0,9,9 a fox\r');
+    await until('/seed must be');
+    await until('the box must touch the picture, which is 32×32');
+    type('never made\x03/size 100\r'); // Ctrl-C drops what is typed
+    await until('/size must be');
     type('\x03');
     await until('Ctrl-C once more');
     type('/quit\r');

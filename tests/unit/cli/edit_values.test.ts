@@ -23,7 +23,7 @@ describe('--box', () => {
     'a,b,c,d',
   ])('refuses %j', (text) => {
     expect(() => boxes(text)).toThrow(ArgumentError);
-    expect(() => boxes(text)).toThrow(`--box must be x,y,w,h, a corner and a size in whole pixels`);
+    expect(() => boxes(text)).toThrow(`the box must be x,y,w,h, a corner and a size in whole pixels`);
   });
 });
 
