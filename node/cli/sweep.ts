@@ -45,7 +45,9 @@ export function sweepAxis(text: string): SweepAxis {
 export function sweepAxes(texts: readonly string[]): SweepAxis[] {
   const axes = texts.map(sweepAxis);
   const names = new Set(texts.map((text) => text.slice(0, text.indexOf('=')).trim()));
-  if (axes.length > 2 || names.size < axes.length)
+  if (names.size < axes.length)
+    throw new ArgumentError(`--sweep must name each setting once but is ${quote(texts.join(' '))}`);
+  if (axes.length > 2)
     throw new ArgumentError(`--sweep must be given at most twice, for two settings, but is ${quote(texts.join(' '))}`);
   return axes;
 }

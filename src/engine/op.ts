@@ -153,6 +153,12 @@ export function call<Attrs>(
   for (const [name, x] of Object.entries(given))
     if (x.graph !== graph)
       throw new GraphError(`[${op.name}] ${name} must belong to graph ${graph.name} but belongs to ${x.graph.name}`);
+  for (const name of op.mutates ?? [])
+    for (const [other, x] of Object.entries(given))
+      if (other !== name && root(x) === root(given[name]))
+        throw new GraphError(
+          `[${op.name}] ${other} must not lie in ${name}, which is written, but ${x.name} does: copy it first`,
+        );
   const alias = op.aliases ? given[op.aliases] : undefined;
   const name = output.name ?? defaultName(given) ?? `${op.name}.${graph.nodes.length}`;
   const tensor = graph.add({
@@ -180,6 +186,12 @@ function defaultName(inputs: Readonly<Record<string, Tensor>>): string | undefin
 export function checkShape(op: string, name: string, x: Tensor, shape: readonly Dim[]): void {
   if (x.shape.length !== shape.length || !x.shape.every((d, i) => sameDim(d, shape[i])))
     throw new GraphError(`[${op}] ${name} must be ${shapeText(shape)} but got ${shapeText(x.shape)}`);
+}
+
+/** Throws unless `eps` can be added to a variance. */
+export function checkEps(op: string, eps: number): void {
+  if (!(Number.isFinite(eps) && eps >= 0))
+    throw new GraphError(`[${op}] eps must be a finite number from 0 up but is ${String(eps)}`);
 }
 
 export function checkDtype(op: string, name: string, x: Tensor, dtype: Dtype): void {

@@ -245,16 +245,18 @@ export class Session {
   }
 
   private encodeStep(stream: Stream, { dispatch, copies, pipeline, group }: Step, extents: Extents): void {
-    const groups = evaluate(dispatch.groups, extents);
-    if (groups === 0) return;
+    // also for a dispatch of no rows: later ones count on what lies in the images
     for (const { copy, from, to } of copies) {
       const { offset, stride } = placement(copy.tensor);
       const [first, step, height] = [addDims(windowStart(copy.tensor), offset), stride, rows(copy.tensor)].map((d) =>
         evaluate(d, extents),
       );
+      if (height <= 0) continue;
       if (copy.flat) stream.copyToFlatImage(from, first * 4, to, (height * width(copy.tensor)) / 4);
       else stream.copyToImage(from, first * 4, step * 4, to, height);
     }
+    const groups = evaluate(dispatch.groups, extents);
+    if (groups === 0) return;
     const offsets = dispatch.interface.params ? [this.device.uniforms.offset(paramWords(dispatch, extents))] : [];
     const units = evaluate(dispatch.flops, extents) + 10 * evaluate(dispatch.bytes, extents);
     const pass = stream.compute(this.plan.name, dispatch.label, units);

@@ -127,6 +127,10 @@ function rowsNeeded(start: Dim, count: Dim): number[] {
 
 /** Another shape over the same elements; a strided view keeps its last axis. */
 export function reshape(x: Tensor, shape: readonly Dim[]): Tensor {
+  if (!shape.every(isDim))
+    throw new GraphError(
+      `[reshape] ${x.name} must get whole dimensions from 0 up but got [${(shape as readonly unknown[]).map(String).join(', ')}]`,
+    );
   if (!sameDim(mul(...shape), count(x)))
     throw new GraphError(
       `[reshape] ${x.name} ${shapeText(x.shape)} must keep its elements but got ${shapeText(shape)}`,
@@ -173,7 +177,8 @@ export function windowed(x: Tensor, start: Dim, shape: readonly Dim[]): Tensor {
  */
 export function surroundings(x: Tensor): Tensor {
   const { offset, stride } = placement(x);
-  const inside = typeof stride === 'number' && maximum(offset) + width(x) <= stride;
+  // a window may begin within a row: whole rows from there would end behind the root
+  const inside = windowStart(x) === 0 && typeof stride === 'number' && maximum(offset) + width(x) <= stride;
   const end = inside ? mul(rows(x), stride) : add(offset, mul(rows(x), stride), width(x), mul(-1, stride));
   const view: View = { base: root(x), window: windowStart(x), offset: 0, stride: 4 };
   return x.graph.add({ name: x.name, dtype: x.dtype, shape: [ceilDiv(end, 4), 4], role: root(x).role, view });

@@ -21,7 +21,14 @@ import type { Mask } from './mask.ts';
 import { Previews } from './previews.ts';
 import { imagePrompt, padRows, questionPrompt, unconditionalPrompt } from './prompts.ts';
 import { type Randomness, drawOrders } from './random.ts';
-import { type GenerateJob, type GenerateOptions, type GenerateProgress, checkPicture, generateJob } from './request.ts';
+import {
+  type GenerateJob,
+  type GenerateOptions,
+  type GenerateProgress,
+  checkCallbacks,
+  checkPicture,
+  generateJob,
+} from './request.ts';
 import { type OnProgress, type Runtime, gridOf } from './runtime.ts';
 import { Text2Image, type Text2ImageShape, text2imageShape } from './text2image.ts';
 import { TextQueue } from './text_queue.ts';
@@ -223,6 +230,9 @@ export class Harmon {
   async *describe(picture: Picture, options: DescribeOptions = {}): AsyncGenerator<string, void, undefined> {
     const { config, tokenizer } = this.runtime;
     checkPicture(picture);
+    checkCallbacks('describe', options, ['onToken', 'onLoad']);
+    if (options.question !== undefined && typeof options.question !== 'string')
+      throw new ArgumentError(`[describe] question must be a text but is of type ${typeof options.question}`);
     const side = options.imageSize ?? config.mar.nativeImageSize;
     const grid = gridOf(config, side, side);
     const limit = options.maxNewTokens ?? MAX_NEW_TOKENS;

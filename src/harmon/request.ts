@@ -76,6 +76,7 @@ const ITERATIONS = 64;
 export function generateJob(options: GenerateOptions, config: HarmonConfig): GenerateJob {
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`[generate] options must be an object with a prompt but are ${String(options)}`);
+  checkCallbacks('generate', options, ['onIteration', 'onLoad']);
   const { guidance = 3, temperature = 1, timesteps = config.diffusion.timesteps, count = 1, batchSize = 4 } = options;
   for (const [name, value] of Object.entries({ count, batchSize }))
     if (!Number.isInteger(value) || value < 1 || value > 4096)
@@ -110,6 +111,24 @@ export function generateJob(options: GenerateOptions, config: HarmonConfig): Gen
     seed,
     randomness,
   };
+}
+
+/** Throws unless what is called during a task can be called, and its signal is one. */
+export function checkCallbacks<O extends { readonly signal?: AbortSignal }>(
+  task: string,
+  options: O,
+  names: readonly (keyof O & string)[],
+): void {
+  const { signal } = options;
+  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function')
+    throw new ArgumentError(
+      `[${task}] signal must be an AbortSignal but is ${signal === null ? 'null' : typeof signal}`,
+    );
+  for (const name of names)
+    if (options[name] !== undefined && typeof options[name] !== 'function')
+      throw new ArgumentError(
+        `[${task}] ${name} must be a function but is ${options[name] === null ? 'null' : typeof options[name]}`,
+      );
 }
 
 function sizeOf({ imageSize }: GenerateOptions, config: HarmonConfig): Grid {

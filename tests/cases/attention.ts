@@ -224,6 +224,7 @@ export const list: CaseList = {
     attentionCase(9, 64, { causal: true, cache: { length: 12, past: [8] } }), // the last rows see all 12
     attentionCase(9, 64, { causal: true, batch: 2, sharing: 3, garbage: true, cache: { length: 64, past: [20, 30] } }),
     attentionCase(21, 64, { batch: 5, rowsExtent: true }),
+    attentionCase(21, 64, { batch: 5 }), // its windows begin within rows
     attentionCase(9, 64, {
       batch: 5,
       causal: true,

@@ -1,7 +1,17 @@
 /** Forms of one op give the same bits: which one is taken may follow the device and the sizes, the result may not. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDevice } from '../../node/device.ts';
-import { type Device, Graph, WeightStore, compile, createSession, gelu, linear } from '../../src/engine/index.ts';
+import {
+  type Device,
+  Graph,
+  WeightStore,
+  attention,
+  compile,
+  createSession,
+  extent,
+  gelu,
+  linear,
+} from '../../src/engine/index.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -48,4 +58,32 @@ test('rows of linear do not depend on how many there are', async () => {
   const few = await run(33, device.subgroupSize);
   const many = await run(300, device.subgroupSize);
   expect(few.y).toEqual(many.y.subarray(0, few.y.length));
+});
+
+test('keys and values are there for a second reader where the first one has no rows', async () => {
+  const graph = new Graph('two');
+  const [q1, q2] = ['t', 'u'].map((name) => graph.input(`q_${name}`, [1, extent(name, 40), 64]));
+  const [k, v] = ['k', 'v'].map((name) => graph.input(name, [1, 40, 64]));
+  const past = graph.input('past', [1], 'u32');
+  for (const [name, q] of Object.entries({ a: q1, b: q2 }))
+    graph.output(name, attention(q, k, v, { heads: 2, kvHeads: 2, past }));
+  const session = await createSession(device, compile(graph, device.planLimits));
+  const run = async (t: number, u: number) => {
+    const stream = device.stream('two');
+    const values = (count: number, first: number) =>
+      Float32Array.from({ length: count }, (_, i) => Math.sin(first + i));
+    stream.write(session.buffer('q_t'), values(t * 64, 1));
+    stream.write(session.buffer('q_u'), values(u * 64, 1));
+    stream.write(session.buffer('k'), values(40 * 64, 2 + t));
+    stream.write(session.buffer('v'), values(40 * 64, 3 + t));
+    stream.write(session.buffer('past'), Uint32Array.of(0));
+    await session.encode(stream, { t, u });
+    await stream.finish();
+    return session.read('b');
+  };
+  const alone = await run(0, 20);
+  expect(alone.some((value) => value !== 0)).toBe(true);
+  await run(7, 20);
+  expect(await run(0, 20)).toEqual(alone);
+  session.destroy();
 });

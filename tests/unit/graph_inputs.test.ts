@@ -21,6 +21,7 @@ import {
   linear,
   mulDims,
   outerAdd,
+  reshape,
   rmsNorm,
   rope,
   rowRange,
@@ -209,5 +210,33 @@ describe('a number that an op is given', () => {
       () => diffusionUpdate(state, head, noise, coefficients, { branches: branches as 1, step, rows }),
       '[diffusion_update] branches must be 1 or 2, rows and step whole numbers from 0 or extents',
     );
+  });
+});
+
+describe('what reaches beyond its tensors', () => {
+  const graph = new Graph('g');
+  const x = graph.input('x', [5, 8]);
+
+  it.each([[[0.5, 80]], [[-4, -10]]])('is no shape: %j', (shape) => {
+    refused(() => reshape(x, shape), '[reshape] x must get whole dimensions from 0 up but got');
+  });
+
+  it.each([NaN, -1, Infinity, undefined])('is no eps: %s', (eps) => {
+    const w = graph.weight('w', [8]);
+    refused(() => rmsNorm(x, w, { eps: eps as number }), '[rms_norm] eps must be a finite number from 0 up but is');
+    refused(() => layerNorm(x, { eps: eps as number }), '[layer_norm] eps must be a finite number from 0 up but is');
+  });
+
+  it('is no index of fewer rows', () => {
+    const target = graph.state('target', [9, 8]);
+    const index = graph.input('index', [2], 'u32');
+    refused(() => scatter(target, index, x), '[scatter] index must hold one row for each of x, 5, but is [2]');
+  });
+
+  it('is no state read where it is written', () => {
+    const target = graph.state('target', [9, 8]);
+    const index = graph.input('two', [2], 'u32');
+    const sentence = '[scatter] x must not lie in target, which is written, but target[0:+2] does: copy it first';
+    refused(() => scatter(target, index, rowRange(target, 0, 2)), sentence);
   });
 });

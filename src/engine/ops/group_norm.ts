@@ -9,7 +9,7 @@ import {
 } from '../../../shaders/group_norm.ts';
 import { GraphError } from '../errors.ts';
 import { isCount, maximum, mul } from '../extent.ts';
-import { type Dispatch, type Limits, type Op, call, checkContiguous, checkShape } from '../op.ts';
+import { type Dispatch, type Limits, type Op, call, checkContiguous, checkEps, checkShape } from '../op.ts';
 import { oversize, stretches } from '../split.ts';
 import { type Tensor, rows, width, windowed } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
@@ -117,5 +117,6 @@ export function groupNorm(x: Tensor, weight: Tensor, bias: Tensor, { groups, eps
     throw new GraphError(`[group_norm] groups must divide the ${channels} channels of ${x.name} but is ${groups}`);
   checkShape('group_norm', `weight ${weight.name}`, weight, [channels]);
   checkShape('group_norm', `bias ${bias.name}`, bias, [channels]);
+  checkEps('group_norm', eps);
   return call(groupNormOp, { x, weight, bias }, { groups, eps, activation: 'none' }, { shape: x.shape });
 }

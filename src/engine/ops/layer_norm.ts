@@ -2,7 +2,7 @@
 import { layerNormShader, normRows } from '../../../shaders/layer_norm.ts';
 import { GraphError } from '../errors.ts';
 import { type Dim, ceilDiv, mul } from '../extent.ts';
-import { type Op, type Operand, call, checkShape } from '../op.ts';
+import { type Op, type Operand, call, checkEps, checkShape } from '../op.ts';
 import { splitRows } from '../split.ts';
 import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
@@ -64,5 +64,6 @@ export function layerNorm(x: Tensor, { eps, weight, bias, shift, scale }: LayerN
   if (bias) checkShape('layer_norm', `bias ${bias.name}`, bias, [width(x)]);
   if (shift) checkShape('layer_norm', 'shift', shift, x.shape);
   if (scale) checkShape('layer_norm', 'scale', scale, x.shape);
+  checkEps('layer_norm', eps);
   return call(layerNormOp, { x, weight, bias, shift, scale }, { eps }, { shape: x.shape });
 }

@@ -2,7 +2,7 @@
 import { normRows } from '../../../shaders/layer_norm.ts';
 import { rmsNormShader } from '../../../shaders/rms_norm.ts';
 import { ceilDiv, mul } from '../extent.ts';
-import { type Op, call, checkShape } from '../op.ts';
+import { type Op, call, checkEps, checkShape } from '../op.ts';
 import { splitRows } from '../split.ts';
 import { type Tensor, isAligned, placement, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
@@ -33,5 +33,6 @@ const rmsNormOp: Op<{ eps: number }> = {
 export function rmsNorm(x: Tensor, weight: Tensor, { eps }: { eps: number }): Tensor {
   checkFloats('rms_norm', { x, weight });
   checkShape('rms_norm', `weight ${weight.name}`, weight, [width(x)]);
+  checkEps('rms_norm', eps);
   return call(rmsNormOp, { x, weight }, { eps }, { shape: x.shape });
 }

@@ -1,10 +1,10 @@
 /** scatter(target, index, x): writes rows of x into rows of a state. */
 import { scatterLanes, scatterShader } from '../../../shaders/scatter.ts';
 import { GraphError } from '../errors.ts';
-import { ceilDiv, mul } from '../extent.ts';
+import { ceilDiv, mul, sameDim, shapeText } from '../extent.ts';
 import { type Op, call, checkDtype } from '../op.ts';
 import { oversize, rowParts, splitItems } from '../split.ts';
-import { type Tensor, flattened, isAligned, placement, root, rows, vectorOffset, width } from '../tensor.ts';
+import { type Tensor, count, flattened, isAligned, placement, root, rows, vectorOffset, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
 const scatterOp: Op<Record<string, never>> = {
@@ -51,5 +51,9 @@ export function scatter(target: Tensor, index: Tensor, x: Tensor): Tensor {
   if (root(target).role !== 'state')
     throw new GraphError(`[scatter] target must be a state but ${target.name} is ${root(target).role}`);
   if (width(x) !== width(target)) throw new GraphError(`[scatter] x must be ${width(target)} wide but is ${width(x)}`);
+  if (!sameDim(count(index), rows(x)))
+    throw new GraphError(
+      `[scatter] index must hold one row for each of x, ${String(rows(x))}, but is ${shapeText(index.shape)}`,
+    );
   return call(scatterOp, { target, index, x }, {}, { shape: target.shape });
 }

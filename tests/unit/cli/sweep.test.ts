@@ -29,7 +29,7 @@ describe('an axis', () => {
 
   it('comes at most twice, for two settings', () => {
     expect(() => sweepAxes(['cfg=1', 'seed=1', 'timesteps=2'])).toThrow('at most twice');
-    expect(() => sweepAxes(['cfg=1', 'cfg=2'])).toThrow('for two settings');
+    expect(() => sweepAxes(['cfg=1', 'cfg=2'])).toThrow('name each setting once');
   });
 });
 
