@@ -64,7 +64,7 @@ test('convert', async () => {
   const files = await openModelFiles({});
   await everyWrite(() => convertModel(files, folder, { shardBytes: 8e6 }), 0);
   await files.close();
-}, 1_800_000);
+}, 7_200_000);
 
 test('an entry of a batch', async () => {
   const entry = { index: 3, caption: 'a dog.', text: '{"prompt": "a dog"}' };
