@@ -2,11 +2,12 @@
  * An op: what a model calls. It checks its inputs when the graph is built, knows its cost, and lowers itself to dispatches of kernels
  * when the graph is compiled. Everything about an op is in its own file under ops/; nothing here knows any of them.
  */
+import { groupWords } from '../../shaders/common.ts';
 import { type Dtype, bytesOf } from './dtype.ts';
 import { GraphError } from './errors.ts';
 import { type Dim, add as addDims, mul, sameDim, shapeText } from './extent.ts';
 import type { Node } from './graph.ts';
-import { QUANTISED_GROUP, type Quantised, groupWords, isQuantised } from './quantise.ts';
+import { QUANTISED_GROUP, type Quantised, isQuantised } from './quantise.ts';
 import { type Tensor, isContiguous, placement, root } from './tensor.ts';
 
 /** Work of one call: multiply-adds count as 2 FLOPs; bytes are what must be read and written once. */

@@ -79,20 +79,27 @@ export interface Plan {
   readonly memory: { readonly planned: number; readonly naive: number };
 }
 
-const DEFAULT_BINDING = 128 * 1024 * 1024;
-const DEFAULT_BUFFER = 256 * 1024 * 1024;
+/** The limits that every WebGPU device has. */
+export const DEFAULT_LIMITS = {
+  maxStorageBufferBindingSize: 128 * 1024 * 1024,
+  maxBufferSize: 256 * 1024 * 1024,
+  maxTextureDimension2D: 8192,
+  maxComputeWorkgroupStorageSize: 16384,
+  subgroupSize: undefined,
+} as const satisfies PlanLimits;
 
 /** Compiles `graph`. Errors: GraphError for a kernel that does not fit its op, OvertoneError `memory` for a tensor beyond the limits. */
 export function compile(graph: Graph, options: PlanOptions = {}): Plan {
-  const limit = options.maxStorageBufferBindingSize ?? DEFAULT_BINDING;
+  const limit = options.maxStorageBufferBindingSize ?? DEFAULT_LIMITS.maxStorageBufferBindingSize;
   const outputs = collectOutputs(graph, options.keep ?? []);
   const nodes = fuse(graph, new Set(outputs.values()));
   const weights = new Map<string, WeightOperand>();
   const lowering: Lowering = {
     limits: {
       maxStorageBufferBindingSize: limit,
-      maxTextureDimension2D: options.maxTextureDimension2D ?? 8192,
-      maxComputeWorkgroupStorageSize: options.maxComputeWorkgroupStorageSize ?? 16384,
+      maxTextureDimension2D: options.maxTextureDimension2D ?? DEFAULT_LIMITS.maxTextureDimension2D,
+      maxComputeWorkgroupStorageSize:
+        options.maxComputeWorkgroupStorageSize ?? DEFAULT_LIMITS.maxComputeWorkgroupStorageSize,
       subgroupSize: options.subgroupSize,
     },
     weight(tensors, form = {}) {
@@ -126,7 +133,7 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
     weights: [...weights.values()],
     outputs,
     images,
-    ...place(graph, dispatches, outputs, options.maxBufferSize ?? DEFAULT_BUFFER),
+    ...place(graph, dispatches, outputs, options.maxBufferSize ?? DEFAULT_LIMITS.maxBufferSize),
   };
 }
 

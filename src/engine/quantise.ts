@@ -4,6 +4,7 @@
  *   q4   w ≈ m + s·q, q = 0 … 15             5 words: s low and m high, as halves, then eight values a word
  * The first value of a word lies in its lowest bits. This is the layout that other engines call Q8_0 and Q4_1, in whole words.
  */
+import { groupWords } from '../../shaders/common.ts';
 import { f16ToNumber, numberToF16 } from './dtype.ts';
 import { FileError } from './errors.ts';
 
@@ -11,9 +12,6 @@ export type Quantised = 'q8' | 'q4';
 
 /** Values that share a scale. */
 export const QUANTISED_GROUP = 32;
-
-/** Words of a group. */
-export const groupWords: Record<Quantised, number> = { q8: 9, q4: 5 };
 
 export function isQuantised(dtype: string): dtype is Quantised {
   return dtype === 'q8' || dtype === 'q4';

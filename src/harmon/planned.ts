@@ -1,18 +1,16 @@
 /** What a picture takes on a device, added up from the plans alone: nothing is allocated, no adapter is needed. */
-import { type Device, type PlannedBytes, type Quantised, type TensorFile, plannedBytes } from '../engine/index.ts';
+import {
+  DEFAULT_LIMITS,
+  type Device,
+  type PlannedBytes,
+  type Quantised,
+  type TensorFile,
+  plannedBytes,
+} from '../engine/index.ts';
 import type { HarmonConfig } from './config.ts';
 import { type GenerateOptions, generateJob } from './request.ts';
 import { text2imagePlans, text2imageShape } from './text2image.ts';
 import { weightSource } from './weight_source.ts';
-
-/** The limits that every WebGPU device has. */
-const DEFAULT_LIMITS: Device['planLimits'] = {
-  maxStorageBufferBindingSize: 128 * 1024 * 1024,
-  maxBufferSize: 256 * 1024 * 1024,
-  maxTextureDimension2D: 8192,
-  maxComputeWorkgroupStorageSize: 16384,
-  subgroupSize: undefined,
-};
 
 export interface PlannedOptions extends Partial<Omit<GenerateOptions, 'signal' | 'onIteration' | 'onLoad'>> {
   readonly quantise?: Quantised;

@@ -178,7 +178,7 @@ function splitPicture(node: Node<Conv2dAttrs>, limits: Limits): Node<Conv2dAttrs
 }
 
 /** Least number of rows of `elements` that are a multiple of what windows begin at. */
-export function rowGrain(elements: number): number {
+function rowGrain(elements: number): number {
   return 64 / greatestCommonDivisor(64, elements);
 }
 
