@@ -57,7 +57,7 @@ module.exports = {
     exclude: { path: '^(dist|scripts|models|out)/' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
-      extensions: ['.ts', '.d.ts', '.js', '.mjs'],
+      extensions: ['.ts', '.tsx', '.d.ts', '.js', '.mjs'],
       exportsFields: ['exports'],
       conditionNames: ['import', 'types', 'default'],
     },

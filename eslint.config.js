@@ -18,11 +18,11 @@ export default tseslint.config(
     ],
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.recommended],
     languageOptions: {
       parserOptions: {
-        project: ['src/tsconfig.json', 'tsconfig.json'],
+        project: ['src/tsconfig.json', 'web/tsconfig.json', 'tsconfig.json'],
         tsconfigRootDir: dirname(fileURLToPath(import.meta.url)),
       },
     },

@@ -1,0 +1,14 @@
+/** The page as static files: dist/page, for any host and any path. */
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vite';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+export default defineConfig({
+  root: here,
+  base: './',
+  build: { outDir: resolve(here, '../dist/page'), emptyOutDir: true, target: 'es2023', assetsInlineLimit: 0 },
+  worker: { format: 'es' },
+  server: { fs: { allow: [resolve(here, '..')] } },
+});
