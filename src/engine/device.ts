@@ -270,6 +270,18 @@ export class Device {
     return this.features.has('subgroups') && least === info?.subgroupMaxSize ? least : undefined;
   }
 
+  /** The adapter as WebGPU tells it; empty where it doesn't. */
+  get adapter(): {
+    readonly vendor: string;
+    readonly architecture: string;
+    readonly device: string;
+    readonly driver: string;
+  } {
+    const info: Partial<GPUAdapterInfo> | undefined = this.host.device.adapterInfo; // younger than the rest of WebGPU
+    const { vendor = '', architecture = '', device = '', description: driver = '' } = info ?? {};
+    return { vendor, architecture, device, driver };
+  }
+
   /** What plans must know of this device. */
   get planLimits(): Limits & PlanLimits {
     const { maxStorageBufferBindingSize, maxBufferSize, maxTextureDimension2D, maxComputeWorkgroupStorageSize } =
@@ -280,7 +292,8 @@ export class Device {
       maxTextureDimension2D,
       maxComputeWorkgroupStorageSize,
     };
-    return { ...limits, subgroupSize: this.subgroupSize };
+    const { vendor, architecture } = this.adapter;
+    return { ...limits, subgroupSize: this.subgroupSize, vendor, architecture };
   }
 
   /** The pipeline of a kernel, compiled once for each text. Bindings follow the kernel's own declarations; uniforms have a dynamic offset. */

@@ -16,6 +16,7 @@ export {
 export { type Tensor, columns, named, reshape, rowRange, rows, width } from './tensor.ts';
 export { Graph, type Node, type Weights, weightsOf } from './graph.ts';
 export type { Dispatch, Lowering, Op, Operand, WeightOperand } from './op.ts';
+export type { Choice, Choices, Facts } from './choice.ts';
 export { DEFAULT_LIMITS, type Plan, type PlanOptions, compile, planText } from './plan.ts';
 export { Device, type DeviceBuffer, type DeviceHost, type Profiler, type Purpose } from './device.ts';
 export type { Stream } from './stream.ts';

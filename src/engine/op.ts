@@ -3,6 +3,7 @@
  * when the graph is compiled. Everything about an op is in its own file under ops/; nothing here knows any of them.
  */
 import { groupWords } from '../../shaders/common.ts';
+import type { Facts } from './choice.ts';
 import { type Dtype, bytesOf } from './dtype.ts';
 import { GraphError } from './errors.ts';
 import { type Dim, add as addDims, mul, sameDim, shapeText } from './extent.ts';
@@ -130,6 +131,9 @@ export interface Limits {
   readonly maxComputeWorkgroupStorageSize: number;
   /** Lanes of a subgroup where the device has subgroups of one fixed size. */
   readonly subgroupSize: number | undefined;
+  /** Vendor and architecture of the adapter as WebGPU tells them, such as `nvidia` and `ampere`; empty where it doesn't. */
+  readonly vendor: string;
+  readonly architecture: string;
 }
 
 /** What an op may ask of the compiler while it lowers itself. */
@@ -139,6 +143,15 @@ export interface Lowering {
   weight(tensors: Tensor | readonly Tensor[], form?: WeightForm): WeightOperand;
   /** Memory for the dispatches of this node only. */
   scratch(name: string, shape: readonly Dim[]): Tensor;
+  /**
+   * Which of `variants` to use: names of those that are valid for this node on this device, the default first; the default may follow the class of
+   * the adapter (`limits`). `facts` are all that the answer may depend on: sizes, dtypes, flags. Nodes of an op with the same facts and variants are
+   * answered alike, and a tuner may have measured the answer, so:
+   * - variants must give the same bits if a fact says how many rows or pictures a run has: a picture is the same alone and in a batch;
+   * - variants with other bits (another order of sums) may only be told apart by facts that leave rows and pictures out, and so may those that
+   *   want a weight in another form, of which all passes of a model share one copy.
+   */
+  pick<Name extends string>(facts: Facts, variants: readonly [Name, ...Name[]]): Name;
 }
 
 /** Adds a call of `op` to the graph of its inputs. */

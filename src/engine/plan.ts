@@ -2,6 +2,7 @@
  * A plan: a graph compiled for one set of limits. Ops are fused and lowered to dispatches, weights get their stored form, intermediates their
  * memory. It owns nothing on the GPU; it can be printed and compared.
  */
+import { type Choice, type Choices, choiceKey } from './choice.ts';
 import { type Dtype, bytesOf } from './dtype.ts';
 import { GraphError, OvertoneError } from './errors.ts';
 import { type Dim, shapeText } from './extent.ts';
@@ -37,6 +38,9 @@ export interface PlanLimits {
   readonly maxComputeWorkgroupStorageSize?: number;
   /** Lanes of a subgroup where the device has subgroups of one fixed size; kernels that use none without. */
   readonly subgroupSize?: number;
+  /** Vendor and architecture of the adapter, for defaults that follow its class. */
+  readonly vendor?: string;
+  readonly architecture?: string;
 }
 
 export interface PlanOptions extends PlanLimits {
@@ -46,6 +50,8 @@ export interface PlanOptions extends PlanLimits {
   readonly quantise?: Quantised;
   /** Names of intermediates to keep: they are computed as written and can be read after a run. */
   readonly keep?: readonly string[];
+  /** Variants to use instead of the ops' defaults; a name that is no variant of its choice counts for nothing. */
+  readonly choices?: Choices;
 }
 
 export interface PlannedDispatch extends Dispatch, ImageUse {
@@ -73,6 +79,8 @@ export interface Plan {
   readonly blocks: readonly number[];
   readonly home: ReadonlyMap<Tensor, { readonly block: number } | { readonly name: string }>;
   readonly images: readonly PlannedImage[];
+  /** What ops asked that had more than one answer, in order. */
+  readonly choices: readonly Choice[];
   /** Outputs and kept intermediates by name. */
   readonly outputs: ReadonlyMap<string, Tensor>;
   /** Bytes of intermediates as planned and without sharing. */
@@ -86,6 +94,8 @@ export const DEFAULT_LIMITS = {
   maxTextureDimension2D: 8192,
   maxComputeWorkgroupStorageSize: 16384,
   subgroupSize: undefined,
+  vendor: '',
+  architecture: '',
 } as const satisfies PlanLimits;
 
 /** Compiles `graph`. Errors: GraphError for a kernel that does not fit its op, OvertoneError `memory` for a tensor beyond the limits. */
@@ -94,13 +104,16 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
   const outputs = collectOutputs(graph, options.keep ?? []);
   const nodes = fuse(graph, new Set(outputs.values()));
   const weights = new Map<string, WeightOperand>();
-  const lowering: Lowering = {
+  const choices: Choice[] = [];
+  const lowering: Omit<Lowering, 'pick'> = {
     limits: {
       maxStorageBufferBindingSize: limit,
       maxTextureDimension2D: options.maxTextureDimension2D ?? DEFAULT_LIMITS.maxTextureDimension2D,
       maxComputeWorkgroupStorageSize:
         options.maxComputeWorkgroupStorageSize ?? DEFAULT_LIMITS.maxComputeWorkgroupStorageSize,
       subgroupSize: options.subgroupSize,
+      vendor: options.vendor ?? DEFAULT_LIMITS.vendor,
+      architecture: options.architecture ?? DEFAULT_LIMITS.architecture,
     },
     weight(tensors, form = {}) {
       const joined = [tensors].flat();
@@ -124,7 +137,7 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
   const weightBytes = (x: Tensor) => maxElements(x) * bytesOf(dtypeOf(x, options));
   const lowered = nodes
     .flatMap((node) => node.op.split?.(node, lowering.limits) ?? [node])
-    .flatMap((node) => lowerNode(node, lowering, weightBytes));
+    .flatMap((node) => lowerNode(node, { ...lowering, pick: picker(node, options.choices, choices) }, weightBytes));
   const { images, uses } = placeImages(lowered);
   const dispatches = lowered.map((dispatch, i) => ({ ...dispatch, ...uses[i] }));
   return {
@@ -133,6 +146,7 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
     weights: [...weights.values()],
     outputs,
     images,
+    choices,
     ...place(graph, dispatches, outputs, options.maxBufferSize ?? DEFAULT_LIMITS.maxBufferSize),
   };
 }
@@ -158,6 +172,18 @@ function collectOutputs(graph: Graph, keep: readonly string[]): Map<string, Tens
     if (!outputs.has(name)) outputs.set(name, found);
   }
   return outputs;
+}
+
+/** Answers what `node` asks, and notes it down. */
+function picker(node: Node, answers: Choices | undefined, choices: Choice[]): Lowering['pick'] {
+  return (facts, variants) => {
+    if (variants.length === 1) return variants[0];
+    const key = choiceKey(node.op.name, facts, variants);
+    const answer = answers?.get(key);
+    const chosen = variants.find((name) => name === answer) ?? variants[0];
+    choices.push({ key, variants, chosen, node });
+    return chosen;
+  };
 }
 
 function lowerNode(
@@ -302,12 +328,15 @@ export function planText(plan: Plan): string {
   const named = [...plan.named.values()].map(
     (n) => `     ${n.kind} ${n.name} ${n.tensor.dtype} ${shapeText(n.tensor.shape)}`,
   );
+  const tuned = plan.choices.filter(({ chosen, variants }) => chosen !== variants[0]);
+  const chosen = new Set(tuned.map((choice) => `     chosen ${choice.chosen} for ${choice.key}`));
   const kernels = new Set(plan.dispatches.map((d) => d.shader)).size;
   const weights = plan.weights.reduce((sum, w) => sum + w.shape[0] * rowBytes(w), 0);
   return [
     `plan ${plan.name}: ${plan.dispatches.length} dispatches of ${kernels} kernels`,
     ...named,
     ...lines,
+    ...chosen,
     `weights ${plan.weights.length} tensors, ${weights} bytes`,
     ...plan.images.map((m, i) => `image ${i}: ${m.width}×${m.height} texels`),
     `intermediates ${plan.memory.planned} bytes in ${plan.blocks.length} blocks, ${plan.memory.naive} without sharing`,

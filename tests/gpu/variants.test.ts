@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDevice } from '../../node/device.ts';
 import {
+  type Choices,
   type Device,
   Graph,
+  type Plan,
   WeightStore,
   attention,
   compile,
@@ -20,12 +22,16 @@ beforeAll(async () => {
 afterAll(() => device.destroy());
 
 /** linear of M rows with the plan told of subgroups, or not. */
-async function run(M: number, subgroupSize: number | undefined): Promise<{ label: string; y: Float32Array }> {
+async function run(
+  M: number,
+  subgroupSize: number | undefined,
+  choices?: Choices,
+): Promise<{ label: string; plan: Plan; y: Float32Array }> {
   const [N, K] = [68, 192];
   const graph = new Graph('linear');
   const x = graph.input('x', [M, K]);
   graph.output('y', gelu(linear(x, graph.weight('weight', [N, K]), graph.weight('bias', [N]))));
-  const plan = compile(graph, { ...device.planLimits, subgroupSize });
+  const plan = compile(graph, { ...device.planLimits, subgroupSize, choices });
   const values = (count: number, first: number) =>
     Float32Array.from({ length: count }, (_, i) => Math.sin(first + i * 1.7));
   const weights = new WeightStore(device);
@@ -42,7 +48,7 @@ async function run(M: number, subgroupSize: number | undefined): Promise<{ label
   const y = await session.read('y');
   session.destroy();
   weights.destroy();
-  return { label: plan.dispatches[0].label, y };
+  return { label: plan.dispatches[0].label, plan, y };
 }
 
 test('linear with subgroups and without', async (context) => {
@@ -51,6 +57,18 @@ test('linear with subgroups and without', async (context) => {
     const [plain, subgroup] = [await run(M, undefined), await run(M, 8)];
     expect([plain.label, subgroup.label]).toEqual(['linear', 'linear_subgroup']);
     expect(Buffer.from(subgroup.y.buffer).equals(Buffer.from(plain.y.buffer)), `${M} rows`).toBe(true);
+  }
+});
+
+test('every variant of linear', async () => {
+  for (const M of [5, 45]) {
+    const usual = await run(M, device.subgroupSize);
+    for (const { key, variants } of usual.plan.choices)
+      for (const variant of variants.slice(1)) {
+        const other = await run(M, device.subgroupSize, new Map([[key, variant]]));
+        expect(other.plan.choices.find((c) => c.key === key)!.chosen).toBe(variant);
+        expect(Buffer.from(other.y.buffer).equals(Buffer.from(usual.y.buffer)), `${variant} for ${key}`).toBe(true);
+      }
   }
 });
 

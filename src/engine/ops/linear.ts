@@ -10,8 +10,9 @@ import {
   subgroupDepth,
   subgroupLanes,
 } from '../../../shaders/linear_subgroup.ts';
+import type { Facts } from '../choice.ts';
 import { GraphError } from '../errors.ts';
-import { ceilDiv, divisible, maximum, mul, sameDim } from '../extent.ts';
+import { type Dim, ceilDiv, divisible, maximum, mul, sameDim } from '../extent.ts';
 import type { Node } from '../graph.ts';
 import {
   type Dispatch,
@@ -150,8 +151,7 @@ function lowerSubgroup({ inputs, attrs, output }: Node<LinearAttrs>, context: Lo
   const parts = partsOf(inputs, context, 'columns');
   const bias = biasOf(inputs, context);
   const columns = width(output);
-  const most = maximum(rows(x));
-  const tile = most > 8 ? 16 : most === 1 ? 1 : 8;
+  const tile = tileOf(rows(x), { columns, depth: width(x), weight: parts[0].weight.dtype }, context);
   return parts.map(({ weight, part, start, rows: own }) => {
     const weights: Operand = { weight, part };
     return {
@@ -176,6 +176,14 @@ function lowerSubgroup({ inputs, attrs, output }: Node<LinearAttrs>, context: Lo
       groups: mul(ceilDiv(rows(x), tile), ceilDiv(own, subgroupColumns)),
     };
   });
+}
+
+/** Rows of a workgroup; all of them give the same bits. */
+function tileOf(height: Dim, facts: Facts, context: Lowering): number {
+  const most = maximum(height);
+  if (most === 1) return 1;
+  const tiles = { rows_16: 16, rows_8: 8, rows_4: 4 } as const;
+  return tiles[context.pick({ rows: height, ...facts }, most > 8 ? ['rows_16', 'rows_8'] : ['rows_8', 'rows_4'])];
 }
 
 /** The inputs called `name`, `name.1`, `name.2`, … */
