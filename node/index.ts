@@ -10,6 +10,6 @@ export {
 } from './model.ts';
 export { type ConvertOptions, type Converted, convertModel } from './convert.ts';
 export { type PictureText, encodeRecorded, readPictureText } from './picture_text.ts';
-export type { ModelIdentity, PictureRecord } from './record.ts';
+export type { ModelIdentity, PictureRecord } from '../src/harmon/record.ts';
 export { type DecodeOptions, MAX_PIXELS, decodePicture, encodeJpeg, encodePng } from './pictures.ts';
 export { type FileSource, fileSource, writeFileAtomic } from './files.ts';

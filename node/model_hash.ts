@@ -1,37 +1,9 @@
-/**
- * Which weights a model has, told quickly: a SHA-256 over the name, dtype and shape of each tensor that the model uses and over a sample
- * of its values, the first row (a vector whole). It is the same in every file format. It tells models apart; it is no proof of every byte.
- */
-import { createHash } from 'node:crypto';
-import type { TensorEntry } from '../src/engine/index.ts';
-import { checkHarmon, declaredTensors } from '../src/harmon/declared.ts';
+/** Which weights a model's files hold. */
+import { webcrypto } from 'node:crypto';
+import { identifyModel } from '../src/harmon/model_hash.ts';
+import type { ModelIdentity } from '../src/harmon/record.ts';
 import type { ModelFiles } from './model.ts';
-import type { ModelIdentity } from './record.ts';
 
 /** @throws FileError, also for weights that do not fit the configuration, AbortError. */
-export async function identify(
-  { config, weights, quantise }: ModelFiles,
-  signal?: AbortSignal,
-): Promise<ModelIdentity> {
-  checkHarmon(weights, config);
-  const used = new Set(declaredTensors(config).map(({ name }) => name));
-  const entries = [...weights.tensors.values()]
-    .filter(({ name }) => used.has(name))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const samples = await Promise.all(
-    entries.map(({ name, shape }) => weights.read(name, { rows: shape.length > 1 ? [0, 1] : undefined, signal })),
-  );
-  const hash = createHash('sha256');
-  entries.forEach(({ name, dtype, shape }, i) => {
-    hash.update(`${name} ${dtype} [${shape.join(', ')}]\n`).update(samples[i]);
-  });
-  return { name: config.name, hash: hash.digest('hex'), weights: quantise ?? mostCommonDtype(entries) };
-}
-
-/** The dtype that holds most values. */
-function mostCommonDtype(entries: readonly TensorEntry[]): string {
-  const counts = new Map<string, number>();
-  for (const { dtype, shape } of entries)
-    counts.set(dtype, (counts.get(dtype) ?? 0) + shape.reduce((a, b) => a * b, 1));
-  return [...counts].reduce((a, b) => (b[1] > a[1] ? b : a), ['F32', 0] as [string, number])[0].toLowerCase();
-}
+export const identify = (files: ModelFiles, signal?: AbortSignal): Promise<ModelIdentity> =>
+  identifyModel(files, (bytes) => webcrypto.subtle.digest('SHA-256', bytes), signal);

@@ -1,5 +1,5 @@
 /** Files that come with the package, found from the sources, from dist and from an installed package alike. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FileError } from '../src/engine/index.ts';
@@ -12,9 +12,3 @@ export function packageFile(path: string): string {
     if (at === dirname(at)) throw new FileError(`${path} is missing from this package: install overtone-gpu again`);
   }
 }
-
-/** Version of this package. */
-export const packageVersion = (): string =>
-  (version ??= (JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }).version);
-
-let version: string | undefined;

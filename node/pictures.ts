@@ -6,9 +6,12 @@ import type Sharp from 'sharp';
 import { ArgumentError, FileError } from '../src/engine/index.ts';
 import type { Picture } from '../src/harmon/image.ts';
 import { wordFor } from './word_for.ts';
-import { type PngFile, type Raster, decodePng, pngSize, readPng } from './png.ts';
+import { type PngFile, pngSize, readPng } from '../src/harmon/png.ts';
+import { formatOf } from '../src/harmon/picture_text.ts';
+import { type Raster, decodePng } from './png.ts';
 
-export { encodePng } from './png.ts';
+export { encodePng } from '../src/harmon/png.ts';
+export { formatOf } from '../src/harmon/picture_text.ts';
 
 /** Largest picture that is decoded, in pixels. */
 export const MAX_PIXELS = 64_000_000;
@@ -62,20 +65,6 @@ export async function encodeJpeg(picture: Picture): Promise<Uint8Array> {
 }
 
 const READ = ['PNG', 'JPEG', 'WebP', 'GIF', 'TIFF'];
-
-/** The format that the first bytes of a file stand for, in words. */
-export function formatOf(bytes: Uint8Array): string {
-  const starts = (text: string, at = 0) => [...text].every((c, i) => bytes[at + i] === c.charCodeAt(0));
-  if (bytes.length === 0) return 'empty';
-  if (starts('\x89PNG\r\n\x1a\n')) return 'PNG';
-  if (starts('\xff\xd8\xff')) return 'JPEG';
-  if (starts('RIFF') && starts('WEBP', 8)) return 'WebP';
-  if (starts('GIF87a') || starts('GIF89a')) return 'GIF';
-  if (starts('II*\0') || starts('MM\0*')) return 'TIFF';
-  if (starts('BM')) return 'BMP';
-  if (starts('ftyp', 4)) return starts('avi', 8) ? 'AVIF' : 'HEIC or a video';
-  return 'something else';
-}
 
 function checkPixels({ width, height }: { width: number; height: number }, name: string): void {
   if (width * height > MAX_PIXELS)

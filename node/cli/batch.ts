@@ -6,7 +6,7 @@ import { ArgumentError, FileError, throwIfAborted } from '../../src/engine/index
 import { type GeneratedPicture, type Harmon, type Randomness, seeded, tile } from '../../src/harmon/index.ts';
 import type { ModelPaths } from '../model.ts';
 import { identify } from '../model_hash.ts';
-import { type PictureRecord, settingsOf } from '../record.ts';
+import { type PictureRecord, settingsOf } from '../../src/harmon/record.ts';
 import { entryFile, isEntryDone, saveEntry } from './batch_files.ts';
 import { type BadEntry, type Entry, parseBatchList } from './batch_list.ts';
 import { readBytes } from './input.ts';

@@ -5,7 +5,7 @@ import type { Picture } from '../../src/harmon/index.ts';
 import { writeFileAtomic } from '../files.ts';
 import { encodeRecorded, readPictureText } from '../picture_text.ts';
 import { decodePicture } from '../pictures.ts';
-import { type PictureRecord, isSamePicture } from '../record.ts';
+import { type PictureRecord, isSamePicture } from '../../src/harmon/record.ts';
 import { type Entry, sidecarText } from './batch_list.ts';
 
 /** Path of the picture (`jpg`) or the entry (`json`) at a place of the list. */

@@ -8,7 +8,7 @@ import type { ModelPaths } from '../model.ts';
 import { identify } from '../model_hash.ts';
 import { readPictureText } from '../picture_text.ts';
 import { decodePicture } from '../pictures.ts';
-import { type EditRecord, type PictureRecord, settingsOf } from '../record.ts';
+import { type EditRecord, type PictureRecord, settingsOf } from '../../src/harmon/record.ts';
 import type { Box } from './edit_values.ts';
 import { readPictureFile, readPrompt } from './input.ts';
 import { type Making, type MakingOptions, requestOf, settleMaking } from './making.ts';

@@ -6,8 +6,8 @@ import { fileSource } from '../files.ts';
 import { type Sum, type WeightReport, inspectWeights } from '../inspect.ts';
 import { readPictureText } from '../picture_text.ts';
 import { formatOf } from '../pictures.ts';
-import { packageVersion } from '../package.ts';
-import { settingsOf } from '../record.ts';
+import { VERSION } from '../../src/version.ts';
+import { settingsOf } from '../../src/harmon/record.ts';
 import { readPictureFile } from './input.ts';
 import { megabytes } from './progress.ts';
 import type { Context } from './session.ts';
@@ -57,7 +57,7 @@ async function aboutAdapter({ print }: Context, json: boolean | undefined): Prom
     }
     const features = [...device.features].sort();
     const adapter = device.description;
-    const versions = { overtone: packageVersion(), node: process.versions.node };
+    const versions = { overtone: VERSION, node: process.versions.node };
     if (json) return print(`${JSON.stringify({ ...versions, adapter, features, limits })}\n`);
     print(`Overtone  ${versions.overtone} on Node ${versions.node}\nAdapter   ${adapter}\n`);
     print(`Features  ${features.join(', ') || 'none beyond WebGPU itself'}\n`);

@@ -6,7 +6,7 @@ import type { Picture } from '../../src/harmon/index.ts';
 import { fileSource } from '../files.ts';
 import { readPictureText } from '../picture_text.ts';
 import { type DecodeOptions, decodePicture } from '../pictures.ts';
-import type { PictureRecord } from '../record.ts';
+import type { PictureRecord } from '../../src/harmon/record.ts';
 
 /** Largest file that is read whole, bytes. */
 const MAX_FILE = 1 << 29;

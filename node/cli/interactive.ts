@@ -12,7 +12,7 @@ import type { ModelPaths } from '../model.ts';
 import { identify } from '../model_hash.ts';
 import { readPictureText } from '../picture_text.ts';
 import { decodePicture } from '../pictures.ts';
-import type { ModelIdentity, PictureRecord } from '../record.ts';
+import type { ModelIdentity, PictureRecord } from '../../src/harmon/record.ts';
 import { editRecordOf, readMask, settleEdit } from './edit.ts';
 import { readPictureFile } from './input.ts';
 import { INTERACTIVE_HELP, type InteractiveLine, parseInteractiveLine } from './interactive_line.ts';

@@ -5,7 +5,7 @@
 import { ArgumentError } from '../../src/engine/index.ts';
 import { vaeStride } from '../../src/harmon/config.ts';
 import type { GuidanceSchedule, HarmonConfig } from '../../src/harmon/index.ts';
-import type { PictureRecord } from '../record.ts';
+import type { PictureRecord } from '../../src/harmon/record.ts';
 import { defaultSide } from './session.ts';
 import type { Size } from './values.ts';
 

@@ -6,7 +6,7 @@ import type { Picture } from '../../src/harmon/index.ts';
 import { makeFolder, reasonOf, targetOf, tryBytes, writeFileAtomic } from '../files.ts';
 import { encodeRecorded } from '../picture_text.ts';
 import { encodeJpeg } from '../pictures.ts';
-import type { PictureRecord } from '../record.ts';
+import type { PictureRecord } from '../../src/harmon/record.ts';
 import { quote } from './values.ts';
 
 /** A place that a picture can be written to. */

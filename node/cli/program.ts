@@ -1,6 +1,6 @@
 /** The command line: its commands and options, with the reference's names. */
 import { Command, Option } from 'commander';
-import { packageVersion } from '../package.ts';
+import { VERSION } from '../../src/version.ts';
 import { type BatchOptions, batch } from './batch.ts';
 import { type CaptionOptions, caption } from './caption.ts';
 import { type ConvertCommandOptions, convert } from './convert.ts';
@@ -37,7 +37,7 @@ const SQUARES =
 export function createProgram(contextOf: (settings: Settings) => Context): Command {
   const program = new Command('overtone')
     .description('Pictures from words and words from pictures: the model Harmon on WebGPU.')
-    .version(packageVersion())
+    .version(VERSION)
     .addHelpText('after', '\nTry this:\n  $ overtone\n  $ overtone demo\n  $ overtone text2image --help')
     .showHelpAfterError('(overtone --help lists what there is)')
     .exitOverride()

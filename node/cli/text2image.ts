@@ -3,7 +3,7 @@ import { ArgumentError, type Quantised, isQuantised } from '../../src/engine/ind
 import { tile } from '../../src/harmon/index.ts';
 import type { ModelPaths } from '../model.ts';
 import { identify } from '../model_hash.ts';
-import { type PictureRecord, settingsOf } from '../record.ts';
+import { type PictureRecord, settingsOf } from '../../src/harmon/record.ts';
 import { EXAMPLE_PROMPT } from './demo.ts';
 import { readPrompt, readRecord } from './input.ts';
 import { type MakingOptions, requestOf, settleMaking } from './making.ts';

@@ -46,6 +46,7 @@ export { rope } from './ops/rope.ts';
 export { append } from './ops/append.ts';
 export { argmax } from './ops/argmax.ts';
 export { type ByteSource, bytesSource } from './formats/source.ts';
+export { crc32 } from './formats/crc32.ts';
 export { openSharded, openTensorFile } from './formats/open.ts';
 export { type SafetensorsLayout, layOutSafetensors } from './formats/safetensors_write.ts';
 export {

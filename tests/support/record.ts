@@ -1,5 +1,5 @@
 /** A record of a picture, for tests. */
-import type { PictureRecord } from '../../node/record.ts';
+import type { PictureRecord } from '../../src/harmon/record.ts';
 
 export const record = (changes: Partial<PictureRecord> = {}): PictureRecord => ({
   prompt: 'a dog',

@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { decodePicture, encodeJpeg, encodePng } from '../../../node/pictures.ts';
 import { ArgumentError, FileError } from '../../../src/engine/index.ts';
-import { pngTexts, readPng } from '../../../node/png.ts';
+import { pngTexts, readPng } from '../../../src/harmon/png.ts';
 import type { Picture } from '../../../src/harmon/image.ts';
 import { workWatch } from '../../support/cpu_time.ts';
 import { readBytes } from '../../support/golden.ts';

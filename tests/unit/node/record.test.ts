@@ -2,10 +2,10 @@
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { addJpegText } from '../../../node/jpeg_text.ts';
+import { addJpegText } from '../../../src/harmon/jpeg_text.ts';
 import { encodeRecorded, readPictureText } from '../../../node/picture_text.ts';
 import { decodePicture, encodeJpeg, encodePng } from '../../../node/pictures.ts';
-import { isSamePicture, parametersText, parseRecord, recordJson } from '../../../node/record.ts';
+import { isSamePicture, parametersText, parseRecord, recordJson } from '../../../src/harmon/record.ts';
 import { FileError } from '../../../src/engine/index.ts';
 import { record } from '../../support/record.ts';
 

@@ -2,9 +2,9 @@
  * How a picture was made, as its file remembers it: a versioned record that is enough to make it again, and the `parameters` text that
  * other picture tools show. Records of files may come from anyone and are checked when they are read.
  */
-import { FileError } from '../src/engine/index.ts';
-import type { GuidanceSchedule } from '../src/harmon/index.ts';
-import { packageVersion } from './package.ts';
+import { FileError } from '../engine/index.ts';
+import { VERSION } from '../version.ts';
+import type { GuidanceSchedule } from './schedule.ts';
 
 export interface PictureRecord {
   readonly prompt: string;
@@ -46,7 +46,9 @@ export interface ModelIdentity {
 }
 
 /** Version of the record's keys. */
-const VERSION = 1;
+const KEYS = 1;
+
+const SOFTWARE = `overtone-gpu ${VERSION}`;
 
 /** The PNG keywords of the record and of the text for other tools. */
 export const RECORD_KEYWORD = 'overtone';
@@ -54,7 +56,7 @@ export const PARAMETERS_KEYWORD = 'parameters';
 
 /** The record as JSON, its version first. */
 export function recordJson(record: PictureRecord): string {
-  return JSON.stringify({ overtone: VERSION, software: `overtone-gpu ${packageVersion()}`, ...settingsOf(record) });
+  return JSON.stringify({ overtone: KEYS, software: SOFTWARE, ...settingsOf(record) });
 }
 
 /** What makes one picture differ from another, under the names of the command line. */
@@ -98,7 +100,7 @@ export function parametersText(record: PictureRecord): string {
     `Temperature: ${record.temperature}`,
     `Diffusion steps: ${record.timesteps}`,
     ...(record.sweep ? [`Sweep: ${JSON.stringify(record.sweep.join('; '))}`] : []),
-    `Version: overtone-gpu ${packageVersion()}`,
+    `Version: ${SOFTWARE}`,
   ];
   return `${record.prompt}\n${fields.join(', ')}`;
 }
@@ -116,9 +118,9 @@ export function parseRecord(text: string, name: string): PictureRecord {
   }
   const root = objectOf(json) ?? refuse('its record is no JSON object');
   const version = root['overtone'];
-  if (version !== VERSION)
+  if (version !== KEYS)
     return refuse(
-      `its record is of version ${typeof version === 'number' ? version : 'unknown'} and this is for version ${VERSION}: update`,
+      `its record is of version ${typeof version === 'number' ? version : 'unknown'} and this is for version ${KEYS}: update`,
     );
   const read = <T>(from: Record<string, unknown>, key: string, is: (value: unknown) => value is T): T => {
     const value = Object.hasOwn(from, key) ? from[key] : undefined;
