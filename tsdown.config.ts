@@ -14,6 +14,7 @@ export default defineConfig({
   entry: [...ENTRIES, ...BENCH, ...FUZZ],
   root: '.',
   outDir: 'dist',
+  clean: ['dist/*', '!dist/page'],
   format: 'esm',
   platform: 'neutral',
   deps: { neverBundle: [/^node:/, '@observablehq/plot', 'linkedom'] },

@@ -18,6 +18,10 @@ const gpu = (name: string, folder: string, adapter: { name: string; manifest: st
     ...(adapter.manifest ? { VK_DRIVER_FILES: adapter.manifest } : {}),
   });
 
+/** One browser at a time, after everything else: a page has all cores, and its frames are timed. What runs in Node beside it has the same driver. */
+const chromium = gpu('browser', 'browser', adapters[adapters.length - 1]);
+Object.assign(chromium.test, { maxWorkers: 1, sequence: { groupOrder: 1 } });
+
 const hardware = { name: 'hardware', manifest: undefined };
 
 export default defineConfig({
@@ -37,6 +41,7 @@ export default defineConfig({
       gpu('cli', 'cli', adapters[0]),
       gpu('faults', 'faults', adapters[0]),
       gpu('full', 'full', adapters[0]),
+      chromium,
       gpu('hardware', 'gpu', hardware),
       gpu('golden-hardware', 'golden', hardware),
     ],

@@ -20,6 +20,9 @@ export const lavapipe = () =>
 /** Manifest of SwiftShader in Debian's chromium. */
 export const swiftshader = () => '/usr/lib/chromium/vk_swiftshader_icd.json';
 
+/** Debian's Chromium, which the browser tests drive. */
+export const chromiumPath = () => '/usr/bin/chromium';
+
 /** The adapters that the GPU tests run on: name and manifest, or the default adapter where there is no choice. */
 export const testAdapters = () =>
   process.platform === 'linux'

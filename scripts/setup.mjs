@@ -3,17 +3,20 @@
  * is done, so a finished set-up costs a fraction of a second. Uses nothing but Node's own modules: it runs before npm ci.
  */
 import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { basename, extname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { followNpm, guard, run } from './children.mjs';
-import { swiftshader, testAdapters } from './drivers.mjs';
+import { chromiumPath, swiftshader, testAdapters } from './drivers.mjs';
 import { takeLock } from './lock.mjs';
 import { ensureSwiftShader, ensureVulkan } from './vulkan.mjs';
 import { files, LOG, read, root, say, SetupError, stamp, state } from './workspace.mjs';
 
+/** What a build depends on: text. Weights of a model are told by the model's other files. */
+const SOURCE = /\.(ts|tsx|css|html|json|svg)$/;
+
 /**
  * Sets up what `kind` needs: 'start' any Vulkan driver, 'peers' also the engines that the benchmark compares with, 'tests' every adapter that
- * the tests run on, 'build' none of these.
+ * the tests run on, Chromium and the page, 'browser' Chromium and the page alone, 'build' none of these.
  * Resolves to a function that stops answering signals; until it is called, a signal ends all children and this process.
  * Exits with one sentence when it cannot go on.
  */
@@ -29,10 +32,17 @@ export async function setUp(kind) {
     if (kind === 'peers') await ensurePackages(join(root, 'bench/peers'), 'the engines to compare with');
     await ensureBuild();
     if (process.platform === 'linux' && ['start', 'peers'].includes(kind)) await ensureVulkan();
-    if (process.platform === 'linux' && kind === 'tests') {
+    if (process.platform === 'linux' && ['tests', 'browser'].includes(kind)) {
+      await ensurePage();
       for (const { manifest } of testAdapters()) {
-        await (manifest === swiftshader() ? ensureSwiftShader(manifest) : ensureVulkan(manifest));
+        if (manifest === swiftshader())
+          await ensureSwiftShader(manifest); // with it comes Chromium
+        else if (kind === 'tests') await ensureVulkan(manifest);
       }
+      if (!existsSync(chromiumPath()))
+        throw new SetupError(
+          `${chromiumPath()} must be Debian's Chromium but is not there: install the package chromium.`,
+        );
     }
   } catch (error) {
     if (!(error instanceof SetupError || error.syscall)) throw error;
@@ -69,18 +79,35 @@ async function ensurePackages(folder, what) {
 }
 
 /** Builds dist when a source has changed since the last build. */
-async function ensureBuild() {
-  const folders = ['src', 'shaders', 'node', 'bench', 'tests/cases', 'tests/fuzz', 'tests/support'].flatMap((name) =>
-    files(join(root, name)).filter((path) => path.endsWith('.ts')),
-  );
-  const single = ['package.json', 'package-lock.json', 'tsconfig.base.json', 'tsdown.config.ts'];
-  const paths = [...single.map((name) => join(root, name)), ...folders];
-  const sources = paths.map((path) => `${relative(root, path)}\n${read(path)}`).join('\0');
-  const done = stamp('build');
-  if (done.matches(sources) && existsSync(join(root, 'dist/src/engine/index.js'))) return;
+const ensureBuild = () =>
+  ensureBuilt('build', {
+    what: 'dist',
+    from: ['src', 'shaders', 'node', 'bench', 'tests/cases', 'tests/fuzz', 'tests/support', 'tsdown.config.ts'],
+    makes: 'dist/src/engine/index.js',
+    by: [join(root, 'node_modules/tsdown/dist/run.mjs')],
+  });
+
+/** Builds dist/page likewise. */
+const ensurePage = () =>
+  ensureBuilt('page', {
+    what: 'the page',
+    from: ['src', 'shaders', 'web', 'models'],
+    makes: 'dist/page/index.html',
+    by: [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--config', 'web/vite.config.ts'],
+  });
+
+async function ensureBuilt(name, { what, from, makes, by }) {
+  const shared = ['package.json', 'package-lock.json', 'tsconfig.base.json'];
+  const paths = [...shared, ...from].flatMap((path) => (extname(path) ? [join(root, path)] : files(join(root, path))));
+  const sources = paths
+    .filter((path) => SOURCE.test(path))
+    .map((path) => `${relative(root, path)}\n${read(path)}`)
+    .join('\0');
+  const done = stamp(name);
+  if (done.matches(sources) && existsSync(join(root, makes))) return;
   done.clear();
-  say('Building dist');
-  await step('The build', process.execPath, [join(root, 'node_modules/tsdown/dist/run.mjs')]);
+  say(`Building ${what}`);
+  await step(`The build of ${what}`, process.execPath, by);
   done.write(sources);
 }
 

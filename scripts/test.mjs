@@ -1,7 +1,7 @@
 /**
  * `npm test`, or `npm test -- <suite>… [file filters and vitest options]`: sets up, runs the suites and ends with one
  * line, `N passed, N failed`. Without a suite it runs all but `full` (minutes at the full sizes) and `hardware` (the
- * GPU that Dawn picks by itself). `faults` asked for by name tries every point of failure, otherwise a spread of them.
+ * GPU that Dawn picks by itself); `browser` drives Chromium. `faults` asked for by name tries every point of failure, otherwise a spread of them.
  */
 import { rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -20,6 +20,7 @@ const SUITES = {
   golden: Object.fromEntries(adapters.map((name) => [`golden-${name}`, 'golden'])),
   cli: { cli: 'cli' },
   faults: { faults: 'faults' },
+  browser: { browser: 'browser' },
   full: { full: 'full' },
   hardware: { hardware: 'gpu', 'golden-hardware': 'golden' },
 };
@@ -27,11 +28,13 @@ const SUITES = {
 const args = process.argv.slice(2);
 const named = [];
 while (Object.hasOwn(SUITES, args[0] ?? '')) named.push(args.shift());
-const suites = named.length > 0 ? named : ['unit', 'gpu', 'golden', 'cli', 'faults'];
+const BROWSER = process.platform === 'linux' ? ['browser'] : [];
+const suites = named.length > 0 ? named : ['unit', 'gpu', 'golden', 'cli', 'faults', ...BROWSER];
 const projects = Object.entries(Object.assign({}, ...suites.map((suite) => SUITES[suite])));
 const testsOf = (folder) => files(join(root, 'tests', folder)).filter((path) => path.endsWith('.test.ts'));
 
-const unguard = await setUp(suites.every((suite) => suite === 'unit') ? 'build' : 'tests');
+const only = (name) => suites.every((suite) => suite === name);
+const unguard = await setUp(only('unit') ? 'build' : only('browser') ? 'browser' : 'tests');
 
 const RESULTS = join(state, `tests-${process.pid}.json`);
 const vitest = [
@@ -62,7 +65,7 @@ const { passed, failed, failures, notRun } = count({
 });
 
 if (process.platform !== 'linux')
-  notRun.push('everything on SwiftShader and lavapipe: they are installed on Linux only');
+  notRun.push('everything on SwiftShader and lavapipe, and in Chromium: they are installed on Linux only');
 for (const line of notRun) console.log(`not run: ${line}`);
 if (notRun.length > 0) console.log(`${notRun.length} not run, for want of something in the adapter or the system`);
 for (const line of failures) console.log(`failed: ${line}`);

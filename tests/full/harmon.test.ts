@@ -18,10 +18,10 @@ import { type Runtime, compileFor, openSessions } from '../../src/harmon/runtime
 import { Text2Image } from '../../src/harmon/text2image.ts';
 import { weightSource } from '../../src/harmon/weight_source.ts';
 import { formulaFile, formulaPicture, formulaUnit } from '../support/formula.ts';
-import { goldenPath, tinyTokenizer } from '../support/golden.ts';
+import { goldenPath, readSafetensors, tinyTokenizer } from '../support/golden.ts';
 import { toNhwc } from '../support/recordings.ts';
 import { relativeError } from '../support/run_case.ts';
-import { numbersOf, readSafetensors } from '../support/safetensors.ts';
+import { numbersOf } from '../support/safetensors.ts';
 
 interface Ask {
   readonly prefix_ids: number[];

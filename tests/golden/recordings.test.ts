@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { recordingsIn } from '../support/recording_names.ts';
-import { type Comparison, compareRecording, openTiny } from '../support/recordings.ts';
+import { openTiny, readRecording } from '../support/recording_files.ts';
+import { type Comparison, compareRecording } from '../support/recordings.ts';
 
 const folder = process.env.OVERTONE_GOLDEN ?? new URL('./data', import.meta.url).pathname;
 let tiny: Awaited<ReturnType<typeof openTiny>>;
@@ -24,7 +25,7 @@ const names = recordingsIn(folder);
 test.each(names)(
   '%s',
   async (name) => {
-    const results = await compareRecording(tiny.runtime, folder, name);
+    const results = await compareRecording(tiny.runtime, readRecording(folder, name));
     all.push(...results.map((r) => ({ name: `${name} ${r.name}`, error: r.error })));
     console.log(results.map((r) => line(name, r)).join('\n'));
     expect(results.length).toBeGreaterThan(0);

@@ -16,9 +16,9 @@ import {
 } from '../../src/engine/index.ts';
 import { vaeDecoder, vaeEncoder } from '../../src/harmon/vae.ts';
 import { weightSource } from '../../src/harmon/weight_source.ts';
-import { goldenPath, modelPath, tinyConfig } from '../support/golden.ts';
+import { goldenPath, modelPath, readSafetensors, tinyConfig } from '../support/golden.ts';
 import { relativeError } from '../support/run_case.ts';
-import { type Recorded, numbersOf, readSafetensors } from '../support/safetensors.ts';
+import { type Recorded, numbersOf } from '../support/safetensors.ts';
 
 const recording = readSafetensors(goldenPath('vae.safetensors'));
 const { vae } = tinyConfig();

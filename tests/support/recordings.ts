@@ -1,12 +1,4 @@
-/** Compares a model with a folder of recordings (NAME.json what was asked, NAME.safetensors what came out), tensor by tensor. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { openDevice } from '../../node/device.ts';
-import { fileSource } from '../../node/files.ts';
-import { decodePicture } from '../../node/pictures.ts';
-import { type Device, WeightStore, openTensorFile } from '../../src/engine/index.ts';
-import { joinCheckpoint } from '../../src/harmon/checkpoint.ts';
-import { checkHarmon } from '../../src/harmon/declared.ts';
+/** Compares a model with a recording, tensor by tensor, in Node or in a page. */
 import { decodeGraph, seeGraph } from '../../src/harmon/graphs.ts';
 import { Image2Text } from '../../src/harmon/image2text.ts';
 import { type Picture, prepare } from '../../src/harmon/image.ts';
@@ -14,10 +6,8 @@ import { recorded } from '../../src/harmon/random.ts';
 import { type Runtime, compileFor, gridOf, openSessions } from '../../src/harmon/runtime.ts';
 import { maskedLoop } from '../../src/harmon/schedule.ts';
 import { Text2Image } from '../../src/harmon/text2image.ts';
-import { weightSource } from '../../src/harmon/weight_source.ts';
-import { modelPath, tinyConfig, tinyTokenizer } from './golden.ts';
 import { relativeError } from './run_case.ts';
-import { type Recorded, numbersOf, readSafetensors } from './safetensors.ts';
+import { type Recorded, numbersOf } from './safetensors.ts';
 
 /** One compared tensor. `error` is ‖ours − ref‖ / ‖ref‖; for ids 0 when equal, infinite otherwise; for the picture `psnr` in dB. */
 export interface Comparison {
@@ -26,35 +16,24 @@ export interface Comparison {
   readonly psnr?: number;
 }
 
-export async function openTiny(): Promise<{ runtime: Runtime; device: Device; close(): Promise<void> }> {
-  const device = await openDevice();
-  const sources = await Promise.all(
-    ['harmon_tiny.pth', 'kl16_tiny.ckpt'].map((name) => fileSource(modelPath(name).pathname)),
-  );
-  const [model, vae] = await Promise.all(sources.map((source) => openTensorFile(source)));
-  const file = joinCheckpoint(model, vae);
-  const config = tinyConfig();
-  checkHarmon(file, config);
-  const weights = new WeightStore(device);
-  const runtime = { device, config, tokenizer: tinyTokenizer(), source: weightSource(file), weights };
-  const close = async () => {
-    weights.destroy();
-    device.destroy();
-    await Promise.all(sources.map((source) => source.close()));
-  };
-  return { runtime, device, close };
+/** What was asked (NAME.json) and what came out (NAME.safetensors). */
+export interface Recording {
+  readonly name: string;
+  readonly ask: Ask;
+  readonly tensors: ReadonlyMap<string, Recorded>;
+  /** Finds a picture that was given, read as the reference reads it. */
+  picture(name: string): Promise<Picture>;
 }
 
-export async function compareRecording(runtime: Runtime, folder: string, name: string): Promise<Comparison[]> {
-  const ask = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as Ask;
-  const tensors = readSafetensors(join(folder, `${name}.safetensors`));
-  if (name.startsWith('vae')) return compareVae(runtime, tensors);
+export function compareRecording(runtime: Runtime, recording: Recording): Promise<Comparison[]> {
+  const { name } = recording;
+  if (name.startsWith('vae')) return compareVae(runtime, recording);
   return /^(text2image|edit)/.test(name)
-    ? compareText2Image(runtime, folder, ask, tensors)
-    : compareImage2Text(runtime, folder, ask, tensors);
+    ? compareText2Image(runtime, recording)
+    : compareImage2Text(runtime, recording);
 }
 
-interface Ask {
+export interface Ask {
   readonly image: string;
   readonly image_size: number;
   readonly prefix_ids: number[];
@@ -81,7 +60,7 @@ export function toNhwc(x: Recorded): Float64Array {
   return out;
 }
 
-async function compareVae(runtime: Runtime, tensors: Map<string, Recorded>): Promise<Comparison[]> {
+async function compareVae(runtime: Runtime, { tensors }: Recording): Promise<Comparison[]> {
   const [, , height, width] = tensors.get('pixels')!.shape;
   const grid = gridOf(runtime.config, width, height);
   const see = compileFor(runtime, seeGraph(runtime.config, grid), ['moments']);
@@ -115,12 +94,7 @@ async function compareVae(runtime: Runtime, tensors: Map<string, Recorded>): Pro
 }
 
 /** Of an edit, `latents` are given and the order has the tokens that are made only. */
-async function compareText2Image(
-  runtime: Runtime,
-  folder: string,
-  ask: Ask,
-  tensors: Map<string, Recorded>,
-): Promise<Comparison[]> {
+async function compareText2Image(runtime: Runtime, { ask, tensors, picture }: Recording): Promise<Comparison[]> {
   const order = tensors.get('order')!;
   const [pictures, made] = order.shape;
   const orders = Array.from({ length: pictures }, (_, p) =>
@@ -148,7 +122,7 @@ async function compareText2Image(
   const model = await Text2Image.open(runtime, shape, { keep: kept });
   try {
     const results: Comparison[] = [];
-    const given = isEdit ? await model.encode(await findPicture(folder, ask.image)) : undefined;
+    const given = isEdit ? await model.encode(await picture(ask.image)) : undefined;
     if (given) results.push(compare('latents', given, tensors.get('latents')!));
     const noise = iterations.map((_, k) => Float32Array.from(numbersOf(tensors.get(`noise.${k}`))));
     await model.run({
@@ -191,12 +165,7 @@ function psnr(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return 10 * Math.log10(4 / (sum / b.length));
 }
 
-async function compareImage2Text(
-  runtime: Runtime,
-  folder: string,
-  ask: Ask,
-  tensors: Map<string, Recorded>,
-): Promise<Comparison[]> {
+async function compareImage2Text(runtime: Runtime, { ask, tensors, picture }: Recording): Promise<Comparison[]> {
   const { config } = runtime;
   const grid = gridOf(config, ask.image_size, ask.image_size);
   const expected = numbersOf(tensors.get('output_ids'));
@@ -207,7 +176,7 @@ async function compareImage2Text(
     { keep: { see: ['moments', 'latents', 'x_enc'], prefill: ['logits'], decode_step: ['logits'] } },
   );
   try {
-    await model.see(prepare(await findPicture(folder, ask.image), ask.image_size));
+    await model.see(prepare(await picture(ask.image), ask.image_size));
     const results: Comparison[] = [];
     for (const name of ['moments', 'latents', 'x_enc', 'z_enc']) {
       const reference = tensors.get(name);
@@ -228,12 +197,4 @@ async function compareImage2Text(
   } finally {
     model.destroy();
   }
-}
-
-async function findPicture(folder: string, name: string): Promise<Picture> {
-  const path = [folder, join(folder, 'pictures'), join(folder, '..', 'pictures')]
-    .map((f) => join(f, name))
-    .find(existsSync);
-  if (!path) throw new Error(`${name} must lie in ${folder} or in pictures/ beside it`);
-  return decodePicture(new Uint8Array(readFileSync(path)), name, { asReference: true });
 }

@@ -1,5 +1,4 @@
-/** Reads a safetensors recording for a test, all tensors at once, trusting the file; and writes such files. */
-import { readFileSync } from 'node:fs';
+/** Reads a safetensors recording for a test, all tensors at once, trusting the file; and writes such files. Runs in a page, too. */
 
 export interface Recorded {
   readonly shape: readonly number[];
@@ -14,9 +13,8 @@ interface Entry {
   readonly data_offsets: readonly [number, number];
 }
 
-export function readSafetensors(path: string | URL): Map<string, Recorded> {
-  const bytes = new Uint8Array(readFileSync(path));
-  const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
+export function parseSafetensors(bytes: Uint8Array): Map<string, Recorded> {
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<string, Entry>;
   const tensors = Object.entries(header).filter(([name]) => name !== '__metadata__');
   return new Map(
@@ -50,8 +48,14 @@ export function writeSafetensors(
       { dtype, shape, data_offsets: [end, (end += bytes.byteLength)] },
     ]),
   );
-  const text = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  return new Uint8Array(Buffer.concat([length, text, ...tensors.map(({ bytes }) => bytes)]));
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const out = new Uint8Array(8 + text.length + end);
+  new DataView(out.buffer).setBigUint64(0, BigInt(text.length), true);
+  out.set(text, 8);
+  let at = 8 + text.length;
+  for (const { bytes } of tensors) {
+    out.set(bytes, at);
+    at += bytes.byteLength;
+  }
+  return out;
 }

@@ -1,6 +1,5 @@
 /** The sizes that timed cases take: widths and rows of every Harmon's passes, with pictures of 256 and 512 pixels; the embedded one at its own 128. */
-import { readFileSync } from 'node:fs';
-import { packageFile } from '../../node/package.ts';
+import tiny from '../../models/harmon-tiny/config.json' with { type: 'json' };
 import { type HarmonConfig, harmonConfigs, parseConfig } from '../../src/harmon/index.ts';
 
 export interface Sizes {
@@ -25,7 +24,6 @@ export interface Sizes {
 }
 
 const QUESTION = 15;
-const tiny = packageFile('models/harmon-tiny/config.json');
 
 const of = ({ mar, language, diffusion }: HarmonConfig, pixels: readonly number[]): Sizes => {
   const tokens = pixels.map((side) => mar.bufferTokens + (side / 16) ** 2);
@@ -49,7 +47,7 @@ const of = ({ mar, language, diffusion }: HarmonConfig, pixels: readonly number[
 /** Harmon-0.5B, -1.5B and the embedded model. */
 export const small = of(harmonConfigs['0.5b'], [256, 512]);
 export const large = of(harmonConfigs['1.5b'], [256, 512]);
-export const embedded = of(parseConfig(JSON.parse(readFileSync(tiny, 'utf8')), tiny), [128]);
+export const embedded = of(parseConfig(tiny, 'harmon-tiny'), [128]);
 export const models = [small, large, embedded] as const;
 
 /** Rows of the diffusion head: both branches of the tokens that one iteration predicts. */

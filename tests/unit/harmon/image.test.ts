@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodePicture } from '../../../node/pictures.ts';
 import { ArgumentError } from '../../../src/engine/index.ts';
 import { type Picture, fromPixels, padToSquare, prepare, resize, tile, toPixels } from '../../../src/harmon/image.ts';
-import { goldenPath, readBytes } from '../../support/golden.ts';
-import { readSafetensors } from '../../support/safetensors.ts';
+import { goldenPath, readBytes, readSafetensors } from '../../support/golden.ts';
 
 /** A picture whose every byte is f(x, y, channel). */
 const picture = (width: number, height: number, f: (x: number, y: number, c: number) => number): Picture => ({

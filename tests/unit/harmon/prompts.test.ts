@@ -10,8 +10,16 @@ import {
 } from '../../../src/harmon/prompts.ts';
 import { createTokenizer } from '../../../src/harmon/tokenizer.ts';
 import { workWatch } from '../../support/cpu_time.ts';
-import { goldenPath, modelPath, readBytes, readJson, tinyConfig, tinyTokenizer } from '../../support/golden.ts';
-import { numbersOf, readSafetensors } from '../../support/safetensors.ts';
+import {
+  goldenPath,
+  modelPath,
+  readBytes,
+  readJson,
+  readSafetensors,
+  tinyConfig,
+  tinyTokenizer,
+} from '../../support/golden.ts';
+import { numbersOf } from '../../support/safetensors.ts';
 
 const tokenizer = tinyTokenizer();
 const config = tinyConfig();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ArgumentError } from '../../../src/engine/index.ts';
 import { below, checkNoise, checkOrder, drawOrders, philox4x32, recorded, seeded } from '../../../src/harmon/random.ts';
-import { goldenPath } from '../../support/golden.ts';
-import { numbersOf, readSafetensors } from '../../support/safetensors.ts';
+import { goldenPath, readSafetensors } from '../../support/golden.ts';
+import { numbersOf } from '../../support/safetensors.ts';
 
 const hex = (words: readonly number[]) => words.map((w) => w.toString(16).padStart(8, '0')).join(' ');
 
