@@ -1,6 +1,7 @@
 /**
  * A model's files to one folder of safetensors: the weights in shards, the configuration and the tokenizer. Each file is written whole or
- * not at all and read back against its source; shards of an earlier run that hold the same are kept; the index, which makes the shards a model, comes last.
+ * not at all and read back against its source; shards of an earlier run that hold the same are kept; the index, which makes the shards a model, and the
+ * manifest, which makes the folder one that can be downloaded, come last.
  */
 import { readFile, readdir, realpath, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -16,14 +17,17 @@ import {
 import { UNUSED_TENSORS } from '../src/harmon/checkpoint.ts';
 import { configJson } from '../src/harmon/config.ts';
 import { checkHarmon, declaredTensors } from '../src/harmon/declared.ts';
+import { MANIFEST } from '../src/harmon/manifest.ts';
 import { fileSource, makeFolder, reasonOf, removeStaleParts, writeFileAtomic } from './files.ts';
+import { manifestOf } from './manifest.ts';
 import type { ModelFiles } from './model.ts';
+import { identify } from './model_hash.ts';
 
 export interface ConvertOptions {
   /** Most bytes of weights in a file; 1 GB without. A larger tensor has a file of its own. */
   readonly shardBytes?: number;
   readonly signal?: AbortSignal;
-  /** Bytes written, read back or found, of twice the model's. */
+  /** Bytes written, read back and hashed, or found, of three times the model's. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -53,7 +57,7 @@ export async function convertModel(
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const leftOut = [...weights.tensors.keys()].filter((name) => !used.has(name) && UNUSED_TENSORS.test(name));
   const shards = shardsOf(entries, options.shardBytes ?? 1e9);
-  const total = 2 * bytesOf(entries);
+  const total = 3 * bytesOf(entries);
   let done = 0;
   const step = (bytes: number) => options.onProgress?.((done += bytes), total);
 
@@ -64,6 +68,7 @@ export async function convertModel(
   const small = async (name: string, bytes: Uint8Array) => {
     const path = join(folder, name);
     const kept = (await readFile(path).catch(() => undefined))?.equals(bytes) ?? false;
+    if (!kept && name !== MANIFEST) await removeLast(folder, MANIFEST);
     if (!kept) await writeFileAtomic(path, bytes);
     written.push({ name, bytes: bytes.length, kept });
   };
@@ -75,7 +80,7 @@ export async function convertModel(
     } else missing.push(name);
   if (missing.length > 0) {
     await checkSpace(folder, bytesOf(missing.flatMap((name) => shards.get(name)!)));
-    await rm(join(folder, INDEX), { force: true }).catch((cause: unknown) => fail(folder, cause));
+    await removeLast(folder, MANIFEST, INDEX);
   }
   await small('tokenizer.json', new Uint8Array(await readFile(files.tokenizerPath)));
   await small('config.json', Buffer.from(`${JSON.stringify(configJson(config), null, 1)}\n`));
@@ -88,7 +93,14 @@ export async function convertModel(
       throw new FileError(`${path}: must read back as it was written but does not: the disk or its memory is at fault`);
     written.push({ name, bytes: size, kept: false });
   }
-  if (shards.size > 1) await small(INDEX, indexOf(shards, total / 2));
+  if (shards.size > 1) await small(INDEX, indexOf(shards, bytesOf(entries)));
+  const names = written.map(({ name }) => name);
+  const manifest = await manifestOf(folder, names, await identify(files, signal), {
+    signal,
+    onBytes: (bytes) => step(Math.min(bytes, total - done)),
+  });
+  step(total - done);
+  await small(MANIFEST, Buffer.from(manifest));
   written.sort((a, b) => (a.name < b.name ? -1 : 1));
   return { files: written, tensors: entries.length, leftOut };
 }
@@ -201,6 +213,12 @@ async function checkNames(folder: string, ours: ReadonlySet<string>): Promise<vo
     throw new FileError(
       `${folder}: must be empty or hold an earlier run of this conversion but holds ${other}: choose a new folder`,
     );
+}
+
+/** What says that the rest is whole goes before the rest changes. */
+async function removeLast(folder: string, ...names: string[]): Promise<void> {
+  for (const name of names)
+    await rm(join(folder, name), { force: true }).catch((cause: unknown) => fail(folder, cause));
 }
 
 async function checkSpace(folder: string, bytes: number): Promise<void> {

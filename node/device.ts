@@ -1,6 +1,6 @@
 /** Dawn in Node: one device a process, kept reachable for as long as it lives, waited for without stealing a core from a CPU adapter. */
 import { create, globals } from 'webgpu';
-import { Device, GpuError } from '../src/engine/index.ts';
+import { type Device, GpuError, openAdapter } from '../src/engine/index.ts';
 
 export interface NodeDeviceOptions {
   /** Dawn's own switches, `name=value`. */
@@ -18,21 +18,7 @@ export async function openDevice(options: NodeDeviceOptions = {}): Promise<Devic
   kept.overtoneGpu ??= create([...(options.dawn ?? [])]);
   const adapter = await kept.overtoneGpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw noAdapter(process.env);
-  const device = await adapter.requestDevice({
-    requiredFeatures: (['subgroups', ...(options.features ?? [])] as const).filter((f) => adapter.features.has(f)),
-    requiredLimits: {
-      maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
-      maxBufferSize: adapter.limits.maxBufferSize,
-      maxComputeWorkgroupStorageSize: adapter.limits.maxComputeWorkgroupStorageSize,
-    },
-  });
-  const { vendor, architecture, device: name, description } = adapter.info;
-  return Device.open({
-    device,
-    description: description || [vendor, architecture, name].filter(Boolean).join(' '),
-    wait,
-    now: () => performance.now(),
-  });
+  return openAdapter(adapter, { wait, now: () => performance.now() }, options.features);
 }
 
 /** Features of WGSL that the opened Dawn knows. */

@@ -12,19 +12,21 @@ import {
   type Quantised,
   type TensorFile,
   isQuantised,
-  openSharded,
-  openTensorFile,
   throwIfAborted,
 } from '../src/engine/index.ts';
-import { joinCheckpoint, recognise } from '../src/harmon/checkpoint.ts';
+import { Harmon, type HarmonConfig, harmonConfigs, parseConfig } from '../src/harmon/index.ts';
 import {
-  Harmon,
-  type HarmonConfig,
-  type Tokenizer,
-  createTokenizer,
-  harmonConfigs,
-  parseConfig,
-} from '../src/harmon/index.ts';
+  type Cures,
+  type OpenModel,
+  type TextFile,
+  checkParts,
+  configOf,
+  openWeightFiles,
+  parseJson,
+  pickWeights,
+  readText,
+  tokenizerOf,
+} from '../src/harmon/open.ts';
 import { openDevice } from './device.ts';
 import { type FileSource, fileSource } from './files.ts';
 import { packageFile } from './package.ts';
@@ -47,12 +49,9 @@ export interface ModelPaths {
 }
 
 /** A model's files, open and checked against each other; `close` gives the descriptors back. */
-export interface ModelFiles {
-  readonly config: HarmonConfig;
-  readonly tokenizer: Tokenizer;
-  /** The tokenizer.json that it is from. */
+export interface ModelFiles extends OpenModel {
+  /** The tokenizer.json that the tokenizer is from. */
   readonly tokenizerPath: string;
-  readonly weights: TensorFile;
   readonly quantise?: Quantised;
   close(): Promise<void>;
 }
@@ -112,16 +111,27 @@ export function harmonOf(files: ModelFiles, device: Device, { ownsDevice }: { ow
 export async function openModelFiles(paths: ModelPaths, signal?: AbortSignal): Promise<ModelFiles> {
   const { weights, beside, close } = await openWeights(paths, signal);
   try {
-    checkParts(weights);
+    checkParts(weights, cures);
     const config = await readConfig(paths.config, beside, weights);
-    const { tokenizer, path: tokenizerPath } = await readTokenizer(paths.tokenizer, beside, config);
+    const tokenizerFile = await tokenizerIn(beside, paths.tokenizer);
+    const tokenizer = await tokenizerOf(config, beside, tokenizerFile, () => embeddedText('tokenizer.json'), cures);
     throwIfAborted(signal, 'open');
+    const tokenizerPath = tokenizerFile?.name ?? join(embeddedModel(), 'tokenizer.json');
     return { config, tokenizer, tokenizerPath, weights, quantise: paths.quantise, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
+
+const cures: Cures = {
+  model: 'name it with --checkpoint',
+  vae: 'name it with --vae',
+  vaeAlone: 'give it with --vae, beside --checkpoint',
+  noVae: 'name the file that has it (kl16.ckpt) with --vae',
+  config: 'name its configuration with --config (0.5b, 1.5b or a config.json)',
+  tokenizer: 'download it there, or name it with --tokenizer',
+};
 
 /** Opens the files of weights as one, whatever they hold, and says which folder the other files would be in. @throws FileError, AbortError. */
 export async function openWeights(
@@ -131,20 +141,16 @@ export async function openWeights(
   const sources: FileSource[] = [];
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= Promise.all(sources.map((source) => source.close())).then(() => undefined));
-  const open = async (path: string): Promise<TensorFile> => {
-    const source = async (file: string) => {
-      const opened = await fileSource(file);
-      sources.push(opened);
-      return opened;
-    };
-    if (!path.endsWith('.index.json')) return openTensorFile(await source(path), signal);
-    const index = { name: path, text: await readText(path) };
-    return openSharded(index, async (shard) => source(await inside(dirname(path), shard)), signal);
+  const open = async (path: string) => {
+    const opened = await fileSource(path);
+    sources.push(opened);
+    return opened;
   };
+  const shard = async (index: string, name: string) => open(await inside(dirname(index), name));
+  const text = async (path: string) => (await textOf(path)).text;
   try {
     const { folder, checkpoint, vae } = await locate(paths);
-    const model = await open(checkpoint);
-    const weights = joinCheckpoint(model, vae === undefined ? undefined : await open(vae));
+    const weights = await openWeightFiles({ model: checkpoint, vae }, { open, text, shard }, signal);
     return { weights, beside: folder ?? dirname(checkpoint), close };
   } catch (error) {
     await close();
@@ -152,7 +158,7 @@ export async function openWeights(
   }
 }
 
-/** The files of weights. In a folder, the VAE's is told by its name: kl16… or vae…. */
+/** The files of weights. */
 async function locate({ model, checkpoint, vae }: ModelPaths) {
   if (checkpoint !== undefined) return { folder: model, checkpoint, vae };
   const folder = model ?? embeddedModel();
@@ -162,24 +168,11 @@ async function locate({ model, checkpoint, vae }: ModelPaths) {
       `${folder}: must be a model folder but ${info ? 'is a file: name it with --checkpoint' : 'there is none'}`,
     );
   const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
-  const indices = names.filter((name) => name.endsWith('.safetensors.index.json'));
-  const shard = /-\d{5}-of-\d{5}\.safetensors$/;
-  const weights = names.filter(
-    (name) => /\.(pth|ckpt|safetensors)$/.test(name) && !(indices.length && shard.test(name)),
-  );
-  const isVae = (name: string) => /^(kl16|vae)/i.test(name);
-  const models = [...indices, ...weights].filter((name) => !isVae(name));
-  const vaes = [...indices, ...weights].filter(isVae);
-  const one = (kind: string, option: string, found: readonly string[]): never => {
-    const what = found.length ? `has ${found.length} (${found.join(', ')})` : 'has none';
-    throw new FileError(`${folder}: must hold one file of ${kind} but ${what}: name it with ${option}`);
-  };
-  if (models.length !== 1) one("the model's weights", '--checkpoint', models);
-  if (vae === undefined && vaes.length > 1) one("the VAE's weights", '--vae', vaes);
+  const picked = pickWeights(folder, names, cures, vae);
   return {
     folder,
-    checkpoint: await inside(folder, models[0], '--checkpoint'),
-    vae: vae ?? (vaes.length ? await inside(folder, vaes[0], '--vae') : undefined),
+    checkpoint: await inside(folder, picked.model, '--checkpoint'),
+    vae: vae ?? (picked.vae === undefined ? undefined : await inside(folder, picked.vae, '--vae')),
   };
 }
 
@@ -198,15 +191,6 @@ async function inside(folder: string, name: string, option?: string): Promise<st
   throw new FileError(`${path}: must lie in the model's folder but is a link to ${real}: ${cure}`);
 }
 
-/** The two mistakes worth a sentence of their own, before every tensor is compared: a VAE alone, and no VAE. */
-function checkParts({ name, tensors }: TensorFile): void {
-  const has = (start: string) => [...tensors.keys()].some((key) => key.startsWith(start));
-  if (!has('llm.') && !has('mar.') && (has('decoder.') || has('vae.')))
-    throw new FileError(`${name}: must hold Harmon's weights but is a VAE: give it with --vae, beside --checkpoint`);
-  if (has('llm.') && !has('vae.'))
-    throw new FileError(`${name}: has no VAE in it: name the file that has it (kl16.ckpt) with --vae`);
-}
-
 /** The configuration that is chosen, lies beside the weights or belongs to their shapes. @throws FileError. */
 export async function readConfig(
   choice: string | undefined,
@@ -214,63 +198,24 @@ export async function readConfig(
   weights: TensorFile,
 ): Promise<HarmonConfig> {
   if (choice === '0.5b' || choice === '1.5b') return harmonConfigs[choice];
-  const beside = choice ?? (await inside(folder, 'config.json', '--config'));
-  const path = choice ?? (existsSync(beside) && (await isHarmonConfig(beside)) ? beside : undefined);
-  if (path !== undefined) return parseConfig(await readJson(path), path);
-  const kind = recognise(weights);
-  if (kind === 'tiny') return readConfig(join(embeddedModel(), 'config.json'), folder, weights);
-  if (kind) return harmonConfigs[kind];
-  throw new FileError(
-    `${weights.name} is of no Harmon that this version knows: name its configuration with --config (0.5b, 1.5b or a config.json)`,
-  );
+  if (choice !== undefined) return parseConfig(parseJson(await textOf(choice)), choice);
+  const path = await inside(folder, 'config.json', '--config');
+  const beside = existsSync(path) ? await textOf(path) : undefined;
+  return configOf(weights, beside, () => embeddedText('config.json'), cures);
 }
 
-/** A config.json beside downloaded weights may be another library's, with other keys: then the shapes decide. */
-async function isHarmonConfig(path: string): Promise<boolean> {
-  const json = await readJson(path);
-  return typeof json === 'object' && json !== null && ['llm', 'mar', 'vae'].every((key) => Object.hasOwn(json, key));
+async function tokenizerIn(folder: string, choice: string | undefined): Promise<TextFile | undefined> {
+  const path = choice ?? (await inside(folder, 'tokenizer.json', '--tokenizer'));
+  return choice === undefined && !existsSync(path) ? undefined : textOf(path);
 }
 
-async function readTokenizer(
-  choice: string | undefined,
-  folder: string,
-  config: HarmonConfig,
-): Promise<{ tokenizer: Tokenizer; path: string }> {
-  let path = choice ?? (await inside(folder, 'tokenizer.json', '--tokenizer'));
-  if (choice === undefined && !existsSync(path)) {
-    if (config.name !== 'harmon-tiny')
-      throw new FileError(
-        `${folder}: must hold the tokenizer.json of Qwen2.5 but does not: download it there, or name it with --tokenizer`,
-      );
-    path = join(embeddedModel(), 'tokenizer.json');
-  }
-  const tokenizer = createTokenizer(await readJson(path), path);
-  if (tokenizer.size > config.language.vocabSize)
-    throw new FileError(
-      `${path}: must have at most the ${config.language.vocabSize} tokens of ${config.name} but has ${tokenizer.size}: take the one that belongs to the weights`,
-    );
-  for (const name of [config.endToken, config.padToken]) tokenizer.control(name);
-  return { tokenizer, path };
-}
+const embeddedText = (name: string): Promise<TextFile> => textOf(join(embeddedModel(), name));
 
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse((await readText(path)).replace(/^\uFEFF/, ''));
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw new FileError(`${path}: must be JSON but ${cause.message}`, { cause });
-  }
-}
-
-async function readText(path: string): Promise<string> {
+async function textOf(path: string): Promise<TextFile> {
   const source = await fileSource(path);
   try {
-    if (source.size > MAX_JSON)
-      throw new ArgumentError(`[${basename(path)}] must be at most ${MAX_JSON} bytes but has ${source.size}`);
-    return new TextDecoder().decode(await source.read(0, source.size));
+    return await readText(source);
   } finally {
     await source.close();
   }
 }
-
-const MAX_JSON = 64 * 1024 * 1024;

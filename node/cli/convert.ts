@@ -32,7 +32,7 @@ export async function convert(options: ConvertCommandOptions, context: Context):
     } = await convertModel(files, output, {
       shardBytes: options.shardSize * 1e6,
       signal,
-      onProgress: (done, total) => (step ??= progress.step('Converting', total, half)).update(done),
+      onProgress: (done, total) => (step ??= progress.step('Converting', total, third)).update(done),
     });
     watch.mark('weights');
     await checkResult(output, model.hash, signal);
@@ -58,8 +58,8 @@ export async function convert(options: ConvertCommandOptions, context: Context):
   }
 }
 
-/** Every byte is written and read back. */
-const half = (units: number): string => megabytes(units / 2);
+/** Every byte is written, read back and hashed. */
+const third = (units: number): string => megabytes(units / 3);
 
 /** The folder opens as a model, and as the same one. */
 async function checkResult(folder: string, hash: string, signal: AbortSignal): Promise<void> {

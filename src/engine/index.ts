@@ -18,6 +18,7 @@ export { Graph, type Node, type Weights, weightsOf } from './graph.ts';
 export type { Dispatch, Lowering, Op, Operand, WeightOperand } from './op.ts';
 export type { Choice, Choices, Facts } from './choice.ts';
 export { DEFAULT_LIMITS, type Plan, type PlanOptions, compile, planText } from './plan.ts';
+export { openAdapter } from './adapter.ts';
 export { Device, type DeviceBuffer, type DeviceHost, type Profiler, type Purpose } from './device.ts';
 export type { Stream } from './stream.ts';
 export { Scratch, Session, type SessionOptions, compileAll, createSession } from './session.ts';

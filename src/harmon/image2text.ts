@@ -16,6 +16,9 @@ export interface Question {
 }
 
 export class Image2Text {
+  /** What lies encoded on the device. */
+  private seen: Picture | undefined;
+
   private constructor(
     private readonly runtime: Runtime,
     readonly shape: DescribeShape,
@@ -64,18 +67,21 @@ export class Image2Text {
     return new Image2Text(runtime, shape, set);
   }
 
-  /** Encodes a picture of exactly the grid's size; it stays on the device for any number of questions. */
+  /** Encodes a picture of exactly the grid's size; it stays on the device for any number of questions, and is not encoded again. */
   async see(picture: Picture, signal?: AbortSignal): Promise<void> {
     const [m, n] = this.shape.grid;
     if (picture.height !== 16 * m || picture.width !== 16 * n)
       throw new ArgumentError(
         `[image2text] the picture must be ${16 * n}×${16 * m} pixels but is ${picture.width}×${picture.height}`,
       );
+    if (this.seen?.data.every((byte, i) => byte === picture.data[i])) return;
+    this.seen = undefined;
     const stream = this.runtime.device.stream('image encoder', signal);
     try {
       stream.write(this.set.buffer('pixels'), new Float32Array(toPixels(picture)));
       await this.set.get('see').encode(stream);
       await stream.finish();
+      this.seen = { ...picture, data: picture.data.slice() };
     } catch (error) {
       await stream.abandon();
       throw error;

@@ -184,6 +184,40 @@ test('the same picture is described in the same words, also after a cancel', asy
   expect(await say()).toBe(words);
 });
 
+test('a picture that was just seen is not encoded again, another one is', async () => {
+  const other = tinyHarmon(device, tiny.file);
+  const plans: string[] = [];
+  device.profiler = {
+    dispatch: (plan) => {
+      if (plan !== plans.at(-1)) plans.push(plan);
+      return undefined;
+    },
+  };
+  const ask = async (side: number, question: string) => {
+    plans.length = 0;
+    let text = '';
+    for await (const piece of other.describe(formulaPicture(side), {
+      question,
+      imageSize: 32,
+      maxNewTokens: 4,
+    }))
+      text += piece;
+    return { text, encoded: plans.includes('see') };
+  };
+  try {
+    const first = await ask(48, 'What?');
+    const follow = await ask(48, 'Where is it?');
+    expect([first.encoded, follow.encoded]).toEqual([true, false]);
+    const second = await ask(64, 'Where is it?');
+    expect(second.encoded).toBe(true);
+    expect(await ask(48, 'Where is it?')).toEqual({ text: follow.text, encoded: true });
+    expect(await ask(48, 'What?')).toEqual({ text: first.text, encoded: false });
+  } finally {
+    device.profiler = undefined;
+    other.destroy();
+  }
+});
+
 test('calls that are started together equal calls in turn', async () => {
   const [dog, cat, text] = await Promise.all([make(), make({ prompt: SHORT, seed: 9 }), say()]);
   expectSame(dog[0], alone, 'first of three calls');

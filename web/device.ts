@@ -1,0 +1,106 @@
+/** The GPU in a page or its worker: one adapter for each device, asked for three times, and what to do where there is none. */
+import { type Device, GpuError, openAdapter } from '../src/engine/index.ts';
+
+export interface WebDeviceOptions {
+  /** Features to have where the adapter has them, beside those that kernels use. */
+  readonly features?: readonly GPUFeatureName[];
+}
+
+/** Waits before the second and the third try, milliseconds: a GPU process that has just ended is soon there again. */
+const PAUSES = [300, 1500];
+
+/**
+ * Opens the adapter that the browser prefers (a hardware one where there is one), a fresh one at each try.
+ * @throws GpuError `no-adapter` where the browser has no WebGPU, hides it from this page, or has no adapter after three tries.
+ */
+export async function openDevice(options: WebDeviceOptions = {}): Promise<Device> {
+  const gpu = webgpu();
+  for (const pause of [...PAUSES, undefined]) {
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
+    if (adapter) {
+      try {
+        return await openAdapter(adapter, { now: () => performance.now() }, options.features);
+      } catch (cause) {
+        if (pause === undefined) throw noAdapter('but gave no device', TRY, cause);
+      }
+    }
+    if (pause !== undefined) await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  throw noAdapter('but found none in three tries', TRY);
+}
+
+const TRY =
+  'turn on hardware acceleration in the settings of the browser, update the graphics driver, or restart the browser';
+
+/** Where WebGPU is known to be. */
+const BROWSERS =
+  'Chrome or Edge 113 or newer (Linux: 144), Safari 26 or newer, or Firefox 141 or newer on Windows (macOS: 145)';
+
+function webgpu(): GPU {
+  const { gpu } = navigator as { gpu?: GPU };
+  if (gpu) return gpu;
+  if (!isSecureContext)
+    throw noAdapter(
+      'but browsers hide it from pages that come over plain http',
+      'open the page over https or from localhost',
+    );
+  throw noAdapter('but this browser has no WebGPU', `use ${BROWSERS}`);
+}
+
+function noAdapter(was: string, cure: string, cause?: unknown): GpuError {
+  return new GpuError('no-adapter', 'device', `[device] the browser must give a WebGPU adapter ${was}: ${cure}`, {
+    cause,
+  });
+}
+
+/** What an adapter is and has, for a person to read or to copy. */
+export interface DeviceInfo {
+  readonly description: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  /** A software adapter, as far as the browser says so. */
+  readonly software: boolean;
+  readonly subgroupSize: number | undefined;
+  readonly features: readonly string[];
+  /** Limits of the device by name. */
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+export function deviceInfo(device: Device): DeviceInfo {
+  const info: Partial<GPUAdapterInfo> = device.gpu.adapterInfo ?? {};
+  const limits: Record<string, number> = {};
+  for (const name in device.limits) {
+    const value: unknown = device.limits[name as keyof GPUSupportedLimits];
+    if (typeof value === 'number') limits[name] = value;
+  }
+  return {
+    description: device.description,
+    vendor: info.vendor ?? '',
+    architecture: info.architecture ?? '',
+    software: info.isFallbackAdapter ?? /swiftshader|llvmpipe|lavapipe/i.test(device.description),
+    subgroupSize: device.subgroupSize,
+    features: [...device.features].sort(),
+    limits,
+  };
+}
+
+/** GPU bytes in use. */
+export interface MemoryUse {
+  /** By what they are for. */
+  readonly bytes: Device['bytes'];
+  readonly total: number;
+  /** Largest total so far. */
+  readonly peak: number;
+  /** Bytes of JavaScript's heap, where the browser tells. */
+  readonly heap: number | undefined;
+}
+
+export function memoryUse(device: Device): MemoryUse {
+  const { memory } = performance as { memory?: { usedJSHeapSize: number } };
+  return {
+    bytes: { ...device.bytes },
+    total: device.totalBytes,
+    peak: device.peakBytes,
+    heap: memory?.usedJSHeapSize,
+  };
+}

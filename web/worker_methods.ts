@@ -1,0 +1,160 @@
+/** What a worker that holds a model answers: opening it, its two tasks, and what the device holds. */
+import { ArgumentError, type Device } from '../src/engine/index.ts';
+import {
+  type DescribeOptions,
+  type GenerateOptions,
+  type GenerateProgress,
+  Harmon,
+  type HarmonConfig,
+  type Picture,
+} from '../src/harmon/index.ts';
+import type { OpenModel } from '../src/harmon/open.ts';
+import { type DeviceInfo, type MemoryUse, deviceInfo, memoryUse, openDevice } from './device.ts';
+import { embeddedFiles, openModelFiles } from './files.ts';
+import { type OpenModelOptions, type SentSource, filesOf } from './model.ts';
+import { Phases, type Timings } from './phases.ts';
+import { Moved } from './rpc/messages.ts';
+import type { Call, Method } from './rpc/serve.ts';
+
+export interface OpenArgs extends Pick<OpenModelOptions, 'quantise'> {
+  readonly source: SentSource;
+  /** Addresses of the embedded model's files, which the page knows. */
+  readonly urls: Readonly<Record<string, string>>;
+}
+
+/** Options as they are sent; `task` names the run to whoever asks for its previews. */
+export interface GenerateArgs {
+  readonly task: number;
+  readonly options: Omit<GenerateOptions, 'signal' | 'onIteration' | 'onLoad' | 'randomness'>;
+}
+export interface DescribeArgs {
+  readonly picture: Picture;
+  readonly options: Omit<DescribeOptions, 'signal' | 'onToken' | 'onLoad'>;
+}
+
+/** Items of a run. Only iterations and pieces of text are waited with. */
+export type GenerateItem =
+  | { readonly loaded: { readonly loadedBytes: number; readonly totalBytes: number } }
+  | { readonly iteration: Omit<GenerateProgress, 'preview'> };
+export type DescribeItem =
+  { readonly loaded: { loadedBytes: number; totalBytes: number } } | { readonly token: number };
+
+export interface LostEvent {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** `emit` tells the page what belongs to no call. */
+export function modelMethods(emit: (event: 'lost', value: LostEvent) => void): Record<string, Method> {
+  let opened: { model: OpenModel; quantise: OpenArgs['quantise'] } | undefined;
+  let device: Device | undefined;
+  let harmon: Harmon | undefined;
+  const runs = new Map<number, GenerateProgress>();
+  const phases = new Phases();
+
+  const alive = <T>(value: T | undefined): T => {
+    if (value === undefined) throw new ArgumentError('[worker] a model must be open but none is: open it first');
+    return value;
+  };
+  const close = () => {
+    harmon?.destroy();
+    const gone = device;
+    harmon = device = undefined;
+    gone?.destroy();
+  };
+  /** Puts the open files on a device of their own. */
+  const start = async (): Promise<HarmonConfig> => {
+    close();
+    const { model, quantise } = alive(opened);
+    const fresh = await openDevice();
+    device = fresh;
+    void fresh.gpu.lost.then(({ reason, message }) => {
+      if (device === fresh) emit('lost', { reason, message });
+    });
+    try {
+      harmon = Harmon.open({ ...model, device: fresh, quantise });
+    } catch (error) {
+      close();
+      throw error;
+    }
+    phases.mark('device');
+    return model.config;
+  };
+
+  return {
+    async open({ source, urls, quantise }: OpenArgs, { signal, tell }: Call): Promise<HarmonConfig> {
+      phases.start('open');
+      const options = { signal, onProgress: tell };
+      const files = await filesOf(source, urls, options);
+      opened = { model: await openModelFiles(files, embeddedFiles(urls), options), quantise };
+      phases.mark('files');
+      return start();
+    },
+
+    /** A fresh device and the model on it; the files stay open. */
+    reopen(): Promise<HarmonConfig> {
+      phases.start('open');
+      return start();
+    },
+
+    async generate({ task, options }: GenerateArgs, { signal, tell, send }: Call) {
+      phases.start('generate');
+      try {
+        const pictures = await alive(harmon).generate({
+          ...options,
+          signal,
+          onLoad: (loaded) => tell({ loaded } satisfies GenerateItem),
+          onIteration: ({ preview, ...iteration }) => {
+            phases.mark(iteration.done === 1 ? 'load and first iteration' : 'iterations');
+            runs.set(task, { ...iteration, preview });
+            return send({ iteration } satisfies GenerateItem);
+          },
+        });
+        phases.mark('decode');
+        return new Moved(pictures, buffersOf(pictures));
+      } finally {
+        runs.delete(task);
+      }
+    },
+
+    async preview({ task }: { task: number }) {
+      const run = runs.get(task);
+      if (!run) throw new ArgumentError('[preview] must be asked for while its run lasts, which has ended');
+      const pictures = await run.preview();
+      return new Moved(pictures, buffersOf(pictures));
+    },
+
+    async describe({ picture, options }: DescribeArgs, { signal, tell, send }: Call): Promise<void> {
+      phases.start('describe');
+      let first = true;
+      const words = alive(harmon).describe(picture, {
+        ...options,
+        signal,
+        onLoad: (loaded) => tell({ loaded } satisfies DescribeItem),
+        onToken: (token) => {
+          phases.mark(first ? 'load, picture and first word' : 'words');
+          first = false;
+          tell({ token } satisfies DescribeItem);
+        },
+      });
+      for await (const piece of words) await send(piece);
+    },
+
+    deviceInfo: (): DeviceInfo => deviceInfo(alive(device)),
+    memory: (): MemoryUse => memoryUse(alive(device)),
+    timings: (): Timings => phases.all(),
+
+    /** Loses the device as a driver would, for tests of what comes after. */
+    loseDevice: (): void => alive(device).gpu.destroy(),
+
+    close,
+  };
+}
+
+const buffersOf = (pictures: readonly Picture[]): ArrayBuffer[] => {
+  const buffers = pictures.flatMap((picture) => {
+    const { mask } = picture as { mask?: { data: Uint8Array } };
+    return [picture.data.buffer, ...(mask ? [mask.data.buffer] : [])];
+  });
+  return [...new Set(buffers)] as ArrayBuffer[];
+};
