@@ -1,8 +1,7 @@
 /** What the adapter can do: each rate by the simplest kernel that reaches it. */
-import type { Device, Stream } from '../src/engine/index.ts';
+import type { Device, Stream, Timer } from '../src/engine/index.ts';
 import type { Calibration } from './record.ts';
 import { median } from './stats.ts';
-import type { Timer } from './timer.ts';
 
 const CHAINS = 10;
 const UNROLLED = 32;

@@ -19,3 +19,9 @@ export function startWatch(clock: Clock): () => number {
     return (user + system) / 1e3 / availableParallelism();
   };
 }
+
+/** What the times of a run are, in words. */
+export function clockText(clock: Clock, usesTimestamps: boolean): string {
+  if (clock === 'processor') return `processor time over ${availableParallelism()} cores`;
+  return usesTimestamps ? 'timestamps of the device' : 'wall time';
+}

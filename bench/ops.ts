@@ -1,5 +1,5 @@
 /** Measures ops: rounds in which we, the adapter's own rate and every peer take turns, so that what disturbs one disturbs all. */
-import type { Device } from '../src/engine/index.ts';
+import type { Device, Timer } from '../src/engine/index.ts';
 import { boundOf } from './bound.ts';
 import type { Calibrated } from './calibrate.ts';
 import type { TimedCase } from './cases.ts';
@@ -7,7 +7,6 @@ import { type OurCase, prepareOurs } from './our_case.ts';
 import type { PeerName, PeerProcess } from './peer.ts';
 import type { Row } from './record.ts';
 import { best, difference, median } from './stats.ts';
-import type { Timer } from './timer.ts';
 
 export interface OpSettings {
   /** Milliseconds that the rounds of one shape should take at most, and that one answer of a peer may take. */

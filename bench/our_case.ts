@@ -4,6 +4,7 @@ import {
   type Dtype,
   Graph,
   type Plan,
+  type Timer,
   WeightStore,
   compile,
   createSession,
@@ -14,7 +15,6 @@ import type { OpCase } from '../tests/support/case.ts';
 import { declare, makeValues, sourceOf } from '../tests/support/run_case.ts';
 import type { Work } from './bound.ts';
 import { sampled } from './sample.ts';
-import type { Timer } from './timer.ts';
 
 export interface OurCase {
   readonly work: Work;

@@ -4,15 +4,15 @@ import { readFileSync } from 'node:fs';
 import type { Progress } from '../node/cli/progress.ts';
 import { languageFeatures, openDevice } from '../node/device.ts';
 import { packageFile } from '../node/package.ts';
-import { type Device, OvertoneError, throwIfAborted } from '../src/engine/index.ts';
+import { type Device, OvertoneError, Timer, throwIfAborted } from '../src/engine/index.ts';
 import { calibrate } from './calibrate.ts';
 import { chosen, loadLists } from './cases.ts';
+import { clockText, startWatch } from './clock.ts';
 import { measureOp, peerVersions } from './ops.ts';
 import { PeerProcess, peerNames } from './peer.ts';
 import { measurePhases } from './phases.ts';
 import type { BenchOptions } from './program.ts';
 import type { BenchRecord, Row } from './record.ts';
-import { Timer } from './timer.ts';
 
 export interface BenchContext {
   readonly signal: AbortSignal;
@@ -33,7 +33,7 @@ export async function measure(options: BenchOptions, { signal, progress }: Bench
     dawn: ['disable-dawn-features=timestamp_quantization'],
     features: ['timestamp-query', 'shader-f16'],
   });
-  const timer = await Timer.create(device, options.clock);
+  const timer = await Timer.create(device, options.clock === 'wall' ? undefined : () => startWatch(options.clock));
   progress.step('Measuring the adapter', 1);
   const calibrated = await calibrate(device, timer, languageFeatures());
   try {
@@ -68,7 +68,7 @@ export async function measure(options: BenchOptions, { signal, progress }: Bench
     return {
       ...describe(device),
       versions: { ...ownVersions(), ...peerVersions(peers) },
-      clock: timer.means,
+      clock: clockText(options.clock, timer.usesTimestamps),
       calibration: calibrated.calibration,
       rows,
       ...(Object.keys(refused).length > 0 && { refused }),
@@ -78,6 +78,7 @@ export async function measure(options: BenchOptions, { signal, progress }: Bench
     progress.stop();
     for (const peer of peers) peer.end();
     calibrated.destroy();
+    timer.destroy();
     device.destroy();
   }
 }

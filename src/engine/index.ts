@@ -21,8 +21,18 @@ export { DEFAULT_LIMITS, type Plan, type PlanOptions, compile, planText } from '
 export { openAdapter } from './adapter.ts';
 export { Device, type DeviceBuffer, type DeviceHost, type Profiler, type Purpose } from './device.ts';
 export type { Stream } from './stream.ts';
+export { Timer, type Watch } from './timer.ts';
 export { Scratch, Session, type SessionOptions, compileAll, createSession } from './session.ts';
 export { type PlannedBytes, SessionSet, type SessionSetOptions, plannedBytes } from './session_set.ts';
+export {
+  type TuneOptions,
+  type TuneResult,
+  type TunedChoice,
+  type TunedPass,
+  type VariantResult,
+  tune,
+} from './tune.ts';
+export { type TuneStore, readTuned, writeTuned } from './tune_store.ts';
 export { type Quantised, dequantise, isQuantised, quantise } from './quantise.ts';
 export { type LoadProgress, type WeightSource, WeightStore } from './weights.ts';
 export { linear } from './ops/linear.ts';

@@ -6,7 +6,7 @@ import { groupWords } from '../../shaders/common.ts';
 import type { Facts } from './choice.ts';
 import { type Dtype, bytesOf } from './dtype.ts';
 import { GraphError } from './errors.ts';
-import { type Dim, add as addDims, mul, sameDim, shapeText } from './extent.ts';
+import { type Dim, type Extents, add as addDims, mul, sameDim, shapeText } from './extent.ts';
 import type { Node } from './graph.ts';
 import { QUANTISED_GROUP, type Quantised, isQuantised } from './quantise.ts';
 import { type Tensor, isContiguous, placement, root } from './tensor.ts';
@@ -31,6 +31,8 @@ export interface Op<Attrs = unknown> {
   flops(node: Node<Attrs>): Dim;
   /** Bytes that must be read and written; without, every operand once. */
   bytes?(node: Node<Attrs>): Dim;
+  /** What every element of u32 input `name` is while variants are timed, at these extents; 0 without. */
+  timedValue?(node: Node<Attrs>, name: string, extents: Extents): number;
   /** Inputs that are written too (states). */
   readonly mutates?: readonly string[];
   /** Input whose memory the output is (a state that goes on under a new name). */
@@ -147,7 +149,8 @@ export interface Lowering {
    * Which of `variants` to use: names of those that are valid for this node on this device, the default first; the default may follow the class of
    * the adapter (`limits`). `facts` are all that the answer may depend on: sizes, dtypes, flags. Nodes of an op with the same facts and variants are
    * answered alike, and a tuner may have measured the answer, so:
-   * - variants must give the same bits if a fact says how many rows or pictures a run has: a picture is the same alone and in a batch;
+   * - variants must give the same bits if a fact says how many rows or pictures a run has: a picture is the same alone and in a batch. Call such a
+   *   fact `rows` or `pictures`, by which tests know it;
    * - variants with other bits (another order of sums) may only be told apart by facts that leave rows and pictures out, and so may those that
    *   want a weight in another form, of which all passes of a model share one copy.
    */

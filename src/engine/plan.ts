@@ -13,6 +13,7 @@ import { type Lifetime, assignBlocks } from './memory.ts';
 import {
   COLUMN_BLOCK,
   type Dispatch,
+  type Limits,
   type Lowering,
   type Operand,
   type WeightForm,
@@ -100,21 +101,46 @@ export const DEFAULT_LIMITS = {
 
 /** Compiles `graph`. Errors: GraphError for a kernel that does not fit its op, OvertoneError `memory` for a tensor beyond the limits. */
 export function compile(graph: Graph, options: PlanOptions = {}): Plan {
-  const limit = options.maxStorageBufferBindingSize ?? DEFAULT_LIMITS.maxStorageBufferBindingSize;
   const outputs = collectOutputs(graph, options.keep ?? []);
   const nodes = fuse(graph, new Set(outputs.values()));
+  const limits = limitsOf(options);
+  const split = nodes.flatMap((node) => node.op.split?.(node, limits) ?? [node]);
+  return assemble(graph, split, graph.tensors, outputs, options);
+}
+
+/** The plan of one node of a plan by itself, without outputs: for measuring it. Errors as of `compile`. */
+export function compileNode(node: Node, options: PlanOptions = {}): Plan {
+  const declared = [...Object.values(node.inputs), node.output].map(root);
+  return assemble(node.output.graph, [node], declared, new Map(), options);
+}
+
+function limitsOf(options: PlanOptions): Limits {
+  const { maxStorageBufferBindingSize, maxTextureDimension2D, maxComputeWorkgroupStorageSize, vendor, architecture } =
+    DEFAULT_LIMITS;
+  return {
+    maxStorageBufferBindingSize: options.maxStorageBufferBindingSize ?? maxStorageBufferBindingSize,
+    maxTextureDimension2D: options.maxTextureDimension2D ?? maxTextureDimension2D,
+    maxComputeWorkgroupStorageSize: options.maxComputeWorkgroupStorageSize ?? maxComputeWorkgroupStorageSize,
+    subgroupSize: options.subgroupSize,
+    vendor: options.vendor ?? vendor,
+    architecture: options.architecture ?? architecture,
+  };
+}
+
+/** Plans nodes that are fused and split already. `declared` may be inputs and states, which then have buffers of their own. */
+function assemble(
+  graph: Graph,
+  nodes: readonly Node[],
+  declared: readonly Tensor[],
+  outputs: ReadonlyMap<string, Tensor>,
+  options: PlanOptions,
+): Plan {
+  const limits = limitsOf(options);
+  const limit = limits.maxStorageBufferBindingSize;
   const weights = new Map<string, WeightOperand>();
   const choices: Choice[] = [];
   const lowering: Omit<Lowering, 'pick'> = {
-    limits: {
-      maxStorageBufferBindingSize: limit,
-      maxTextureDimension2D: options.maxTextureDimension2D ?? DEFAULT_LIMITS.maxTextureDimension2D,
-      maxComputeWorkgroupStorageSize:
-        options.maxComputeWorkgroupStorageSize ?? DEFAULT_LIMITS.maxComputeWorkgroupStorageSize,
-      subgroupSize: options.subgroupSize,
-      vendor: options.vendor ?? DEFAULT_LIMITS.vendor,
-      architecture: options.architecture ?? DEFAULT_LIMITS.architecture,
-    },
+    limits,
     weight(tensors, form = {}) {
       const joined = [tensors].flat();
       const dtypes = new Set(joined.map((tensor) => form.dtype ?? dtypeOf(tensor, options)));
@@ -135,9 +161,9 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
     },
   };
   const weightBytes = (x: Tensor) => maxElements(x) * bytesOf(dtypeOf(x, options));
-  const lowered = nodes
-    .flatMap((node) => node.op.split?.(node, lowering.limits) ?? [node])
-    .flatMap((node) => lowerNode(node, { ...lowering, pick: picker(node, options.choices, choices) }, weightBytes));
+  const lowered = nodes.flatMap((node) =>
+    lowerNode(node, { ...lowering, pick: picker(node, options.choices, choices) }, weightBytes),
+  );
   const { images, uses } = placeImages(lowered);
   const dispatches = lowered.map((dispatch, i) => ({ ...dispatch, ...uses[i] }));
   return {
@@ -147,7 +173,7 @@ export function compile(graph: Graph, options: PlanOptions = {}): Plan {
     outputs,
     images,
     choices,
-    ...place(graph, dispatches, outputs, options.maxBufferSize ?? DEFAULT_LIMITS.maxBufferSize),
+    ...place(declared, dispatches, outputs, options.maxBufferSize ?? DEFAULT_LIMITS.maxBufferSize),
   };
 }
 
@@ -246,7 +272,7 @@ function joinedOperand(operands: readonly WeightOperand[], { image }: WeightForm
 }
 
 function place(
-  graph: Graph,
+  declared: readonly Tensor[],
   dispatches: readonly PlannedDispatch[],
   outputs: ReadonlyMap<string, Tensor>,
   limit: number,
@@ -258,7 +284,7 @@ function place(
     home.set(tensor, { name });
     named.set(name, { name, tensor, bytes: bytes(tensor, limit), kind });
   };
-  for (const x of graph.tensors) if (!x.view && (x.role === 'input' || x.role === 'state')) addNamed(x.name, x, x.role);
+  for (const x of declared) if (!x.view && (x.role === 'input' || x.role === 'state')) addNamed(x.name, x, x.role);
   for (const [name, x] of outputs) addNamed(name, root(x), 'output');
 
   const lives = new Map<Tensor, { first: number; last: number }>();

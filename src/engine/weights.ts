@@ -51,7 +51,7 @@ export class WeightStore {
     source: WeightSource,
     options: { signal?: AbortSignal; onProgress?: (p: LoadProgress) => void } = {},
   ): Promise<void> {
-    const wanted = [...new Map(operands.map((o) => [o.key, o])).values()].filter((o) => !this.stored.has(o.key));
+    const wanted = this.missing(operands);
     const totalBytes = wanted.reduce((sum, o) => sum + storedBytes(o), 0);
     let loadedBytes = 0;
     const added: string[] = [];
@@ -74,6 +74,27 @@ export class WeightStore {
       for (const key of added) this.drop(key);
       throw error;
     }
+  }
+
+  /** Puts zeros in place of the operands that are not there yet: for measuring, without a checkpoint. */
+  async reserve(operands: readonly WeightOperand[]): Promise<void> {
+    const added: string[] = [];
+    try {
+      await this.device.scope('weights', () => {
+        this.checkAlive();
+        for (const o of this.missing(operands)) this.create(o, added);
+        const encoder = this.device.gpu.createCommandEncoder();
+        for (const key of added) for (const { gpu } of this.stored.get(key)!.parts) encoder.clearBuffer(gpu);
+        this.device.gpu.queue.submit([encoder.finish()]);
+      });
+    } catch (error) {
+      for (const key of added) this.drop(key);
+      throw error;
+    }
+  }
+
+  private missing(operands: readonly WeightOperand[]): WeightOperand[] {
+    return [...new Map(operands.map((o) => [o.key, o])).values()].filter((o) => !this.stored.has(o.key));
   }
 
   private create(o: WeightOperand, added: string[]): void {

@@ -1,5 +1,6 @@
 /** Runs an op case on a device and measures how far its outputs are from the reference. */
 import {
+  type Choices,
   type Device,
   type Dtype,
   Graph,
@@ -28,8 +29,8 @@ export interface CaseResult {
   readonly outputs: Readonly<Record<string, Float32Array | Uint32Array>>;
 }
 
-export async function runCase(device: Device, test: OpCase): Promise<CaseResult> {
-  const { graph, plan, values } = planCase(device, test);
+export async function runCase(device: Device, test: OpCase, choices?: Choices): Promise<CaseResult> {
+  const { graph, plan, values } = planCase(device, test, choices);
   const weights = new WeightStore(device);
   let session: Session | undefined;
   try {
@@ -63,7 +64,11 @@ export async function runCase(device: Device, test: OpCase): Promise<CaseResult>
 }
 
 /** The plan of a case on this device, and the values of its tensors. */
-export function planCase(device: Device, test: OpCase): { graph: Graph; plan: Plan; values: Record<string, Values> } {
+export function planCase(
+  device: Device,
+  test: OpCase,
+  choices?: Choices,
+): { graph: Graph; plan: Plan; values: Record<string, Values> } {
   const graph = new Graph(test.name);
   const values: Record<string, Values> = {};
   const tensors: Record<string, Tensor> = {};
@@ -79,6 +84,7 @@ export function planCase(device: Device, test: OpCase): { graph: Graph; plan: Pl
     ...device.planLimits,
     weightDtype: dtypeOf,
     quantise: test.quantise,
+    choices,
     maxStorageBufferBindingSize,
   });
   return { graph, plan, values };

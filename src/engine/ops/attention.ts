@@ -7,7 +7,7 @@ import {
 } from '../../../shaders/attention_subgroup.ts';
 import { subgroupLanes } from '../../../shaders/linear_subgroup.ts';
 import { GraphError } from '../errors.ts';
-import { ceilDiv, isCount, mul, shapeText } from '../extent.ts';
+import { ceilDiv, evaluate, isCount, mul, shapeText } from '../extent.ts';
 import type { Node } from '../graph.ts';
 import { fitsFlatImage } from '../images.ts';
 import { type Limits, type Op, type Operand, call, checkDtype, checkShape } from '../op.ts';
@@ -31,6 +31,9 @@ type Attrs = Required<Omit<AttentionHeads, 'past'>>;
 const attentionOp: Op<Attrs> = {
   name: 'attention',
   flops: ({ inputs: { q, k } }) => mul(4, ...q.shape, k.shape[1]),
+  // a full cache
+  timedValue: ({ inputs: { q, k } }, name, extents) =>
+    name === 'past' ? Math.max(0, evaluate(k.shape[1], extents) - evaluate(q.shape[1], extents)) : 0,
   split: (node, limits) => splitItems(node, ['q', 'k', 'v', 'past'], node.output.shape[0], limits),
   lower(node, { limits }) {
     const { q, k, v, past } = node.inputs;
