@@ -1,7 +1,8 @@
 /**
  * argmax: the id of the largest logit after the repetition penalty; the lowest id on ties, never a NaN, 0 where all are NaN.
  *
- * Two dispatches: each workgroup finds the best of its stretch of the logits, one workgroup finds the best of those and marks it as seen.
+ * Two dispatches: each workgroup finds the best of its stretch of the logits, one workgroup finds the best of those and marks it as seen; with a
+ * sequence it also moves the position on and writes the id there, so that the next pass can follow without the host.
  * Floats are compared as whole numbers that sort like them (`rank`), so that NaN has a place of its own, below everything.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
@@ -61,16 +62,26 @@ ${entry(LANES)} {
 `;
 }
 
-/** The best of all stretches: into `y`, and marked in `seen`. */
-export function argmaxBestShader(): string {
+/** The best of all stretches: into `y`, and marked in `seen`; with `sequence` also into `ids`, behind the positions of this pass. */
+export function argmaxBestShader(o: { readonly sequence: boolean }): string {
   return wgsl`
 struct Params {
   count: u32,      // stretches
+  #if ${o.sequence}
+  rows: u32,       // positions of this pass
+  length: u32,     // of ids
+  #endif
 }
 @group(0) @binding(0) var<storage, read> found: array<vec2u>;
 @group(0) @binding(1) var<storage, read_write> seen: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
+#if ${o.sequence}
+@group(0) @binding(3) var<storage, read_write> past: array<u32>;
+@group(0) @binding(4) var<storage, read_write> ids: array<u32>;
+@group(0) @binding(5) var<uniform> params: Params;
+#else
 @group(0) @binding(3) var<uniform> params: Params;
+#endif
 ${candidates}
 ${entry(LANES)} {
   var winner = vec2u(0u, 0xffffffffu);
@@ -81,6 +92,11 @@ ${entry(LANES)} {
   let id = best_of_all().y;
   y[0] = id;
   seen[id] = 1u;
+  #if ${o.sequence}
+  let position = past[0] + params.rows;
+  past[0] = position;
+  if (position < params.length) { ids[position] = id; }
+  #endif
 }
 `;
 }

@@ -1,6 +1,6 @@
 /** Fusion: lets each op take over the work of a neighbour whose result nobody else needs. The rules are the ops' own (`absorb`, `absorbInput`). */
 import type { Graph, Node } from './graph.ts';
-import type { Fused } from './op.ts';
+import { type Fused, mutated } from './op.ts';
 import { type Tensor, root } from './tensor.ts';
 
 /** The graph's nodes after fusion, in order. Tensors in `keep` stay computed as they are. */
@@ -46,7 +46,7 @@ function soleConsumer(
 /** Whether something that node `i` reads is written before node `at`, where a merged node would read it. */
 function written(nodes: readonly Node[], i: number, at: number): boolean {
   const read = new Set(Object.values(nodes[i].inputs).map(root));
-  return nodes.slice(i + 1, at).some((n) => n.op.mutates?.some((name) => read.has(root(n.inputs[name]))));
+  return nodes.slice(i + 1, at).some((n) => mutated(n).some((name) => read.has(root(n.inputs[name]))));
 }
 
 function merge(node: Node, next: Node): Fused | undefined {

@@ -55,7 +55,7 @@ export { type GroupNormOptions, groupNorm } from './ops/group_norm.ts';
 export { type AttentionHeads, attention } from './ops/attention.ts';
 export { rope } from './ops/rope.ts';
 export { append } from './ops/append.ts';
-export { argmax } from './ops/argmax.ts';
+export { type Sequence, argmax } from './ops/argmax.ts';
 export { type ByteSource, bytesSource } from './formats/source.ts';
 export { crc32 } from './formats/crc32.ts';
 export { openSharded, openTensorFile } from './formats/open.ts';

@@ -157,6 +157,11 @@ export interface Lowering {
   pick<Name extends string>(facts: Facts, variants: readonly [Name, ...Name[]]): Name;
 }
 
+/** Names of the inputs that a call writes. */
+export function mutated({ op, inputs }: Pick<Node, 'op' | 'inputs'>): string[] {
+  return (op.mutates ?? []).filter((name) => inputs[name]);
+}
+
 /** Adds a call of `op` to the graph of its inputs. */
 export function call<Attrs>(
   op: Op<Attrs>,
@@ -170,7 +175,7 @@ export function call<Attrs>(
   for (const [name, x] of Object.entries(given))
     if (x.graph !== graph)
       throw new GraphError(`[${op.name}] ${name} must belong to graph ${graph.name} but belongs to ${x.graph.name}`);
-  for (const name of op.mutates ?? [])
+  for (const name of mutated({ op: op as Op, inputs: given }))
     for (const [other, x] of Object.entries(given))
       if (other !== name && root(x) === root(given[name]))
         throw new GraphError(

@@ -5,6 +5,7 @@
 import {
   type Dim,
   Graph,
+  type Sequence,
   type Tensor,
   addDims,
   argmax,
@@ -257,15 +258,20 @@ export interface DescribeShape {
   readonly cache: number;
 }
 
-/** Logits of one position and the next token, chosen greedily under the repetition penalty. hidden (1, 1, H). */
-function nextToken(graph: Graph, hidden: Tensor, config: HarmonConfig): void {
+/** Logits of one position and the next token, chosen greedily under the repetition penalty and put behind the `sequence`. hidden (1, 1, H). */
+function nextToken(graph: Graph, hidden: Tensor, config: HarmonConfig, sequence: Sequence): void {
   const { vocabSize, hiddenSize, tiedEmbeddings } = config.language;
   const w = weightsOf(graph, 'llm');
   const h = named(finalNorm(hidden, w.at('model'), config.language), 'hidden');
   const head = tiedEmbeddings ? embedding(graph, config) : w.get('lm_head.weight', [vocabSize, hiddenSize]);
   const logits = named(linear(reshape(h, [1, hiddenSize]), head), 'logits');
   const seen = graph.state('seen', [vocabSize], 'u32');
-  graph.output('next', argmax(logits, seen, { penalty: config.repetitionPenalty }));
+  graph.output('next', argmax(logits, seen, { penalty: config.repetitionPenalty, sequence }));
+}
+
+/** What passes hand on: how many positions lie in the cache, and the id chosen for each position of the answer. `rows`: positions of this pass. */
+function answerSequence(graph: Graph, { cache }: DescribeShape, rows: Dim): Sequence {
+  return { past: graph.state('past', [1], 'u32'), ids: graph.state('ids', [cache], 'u32'), rows };
 }
 
 /** The whole prompt into the cache, and the first token of the answer. index u32 (1, prompt): vocabulary rows, then rows of z_enc. */
@@ -274,22 +280,25 @@ export function prefillGraph(config: HarmonConfig, shape: DescribeShape): Graph 
   const { hiddenSize } = config.language;
   const N = shape.grid[0] * shape.grid[1];
   const z = graph.input('z_enc', [1, N + config.mar.bufferTokens, hiddenSize]);
-  const index = graph.input('index', [1, extent('prompt', shape.prompt)], 'u32');
-  const past = graph.input('past', [1], 'u32');
+  const prompt = extent('prompt', shape.prompt);
+  const index = graph.input('index', [1, prompt], 'u32');
+  const sequence = answerSequence(graph, shape, prompt);
   const cache = kvCache(graph, config.language, 1, shape.cache);
   const x = gather(index, embedding(graph, config), z);
-  const hidden = decoderLayers(x, weightsOf(graph, 'llm.model'), { config: config.language, past, cache });
-  nextToken(graph, gather(graph.input('last', [1], 'u32'), hidden), config);
+  const pass = { config: config.language, past: sequence.past, cache };
+  const hidden = decoderLayers(x, weightsOf(graph, 'llm.model'), pass);
+  nextToken(graph, gather(graph.input('last', [1], 'u32'), hidden), config, sequence);
   return graph;
 }
 
-/** One more token: the cache grows by one row. */
+/** One more token: the cache grows by one row. It follows the pass before by itself: the host need not know what was chosen. */
 export function decodeStepGraph(config: HarmonConfig, shape: DescribeShape): Graph {
   const graph = new Graph('decode_step');
   const token = graph.input('token', [1, 1], 'u32');
-  const past = graph.input('past', [1], 'u32');
+  const sequence = answerSequence(graph, shape, 1);
   const cache = kvCache(graph, config.language, 1, shape.cache);
   const x = gather(token, embedding(graph, config)); // (1, 1, H)
-  nextToken(graph, decoderLayers(x, weightsOf(graph, 'llm.model'), { config: config.language, past, cache }), config);
+  const pass = { config: config.language, past: sequence.past, cache };
+  nextToken(graph, decoderLayers(x, weightsOf(graph, 'llm.model'), pass), config, sequence);
   return graph;
 }

@@ -255,7 +255,7 @@ export class Harmon {
       await model.see(prepared, options.signal);
       const text = tokenizer.stream();
       const end = tokenizer.control(config.endToken);
-      for await (const id of model.answer(question, limit, options.signal)) {
+      for await (const id of model.answer(question, limit, { signal: options.signal })) {
         this.callBack(() => options.onToken?.(id));
         const piece = id === end ? '' : text.push(id);
         if (piece) queue.push(piece);

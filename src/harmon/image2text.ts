@@ -1,18 +1,27 @@
 /**
- * Image to text: a picture through the VAE encoder, the MAR encoder and proj_in into the prompt, then greedy decoding with a KV cache. The
- * chosen token, the repetition penalty and the embedding stay on the GPU; the host reads one id a step.
+ * Image to text: a picture through the VAE encoder, the MAR encoder and proj_in into the prompt, then greedy decoding with a KV cache. Position,
+ * chosen token, repetition penalty and embedding stay on the GPU: several steps follow each other without the host, which reads their ids at once.
  */
-import { ArgumentError, type Plan, type SessionSet } from '../engine/index.ts';
+import { ArgumentError, type Plan, type SessionSet, type Stream, throwIfAborted } from '../engine/index.ts';
 import { type DescribeShape, decodeStepGraph, prefillGraph, seeGraph } from './graphs.ts';
 import { type Picture, toPixels } from './image.ts';
 import { type OnProgress, type Runtime, compileFor, openSessions, positionTable } from './runtime.ts';
 
 type Pass = 'see' | 'prefill' | 'decode_step';
 
+/** Steps are sent together for so long, milliseconds: words should come one by one, and a cancelled answer end soon. */
+const TOGETHER_MS = 100;
+
 /** Ids around the picture. */
 export interface Question {
   readonly prefix: readonly number[];
   readonly suffix: readonly number[];
+}
+
+export interface AnswerOptions {
+  readonly signal?: AbortSignal;
+  /** Steps that are sent together; without, as many as fit a tenth of a second, and few while the answer is short. The ids are the same. */
+  readonly together?: number;
 }
 
 export class Image2Text {
@@ -89,29 +98,70 @@ export class Image2Text {
   }
 
   /** Ids of the answer, one after the other, the end token included; at most `limit`. */
-  async *answer(question: Question, limit: number, signal?: AbortSignal): AsyncGenerator<number, void, undefined> {
+  async *answer(
+    question: Question,
+    limit: number,
+    { signal, together }: AnswerOptions = {},
+  ): AsyncGenerator<number, void, undefined> {
     const { config, device } = this.runtime;
     const index = this.promptIndex(question, limit);
     const end = this.runtime.tokenizer.control(config.endToken);
-    for (let k = 0; k < limit; k++) {
-      const stream = device.stream(k === 0 ? 'prefill' : 'decode', signal);
-      try {
-        const write = (name: string, data: ArrayBufferView<ArrayBuffer>) => stream.write(this.set.buffer(name), data);
-        write('past', Uint32Array.of(k === 0 ? 0 : index.length + k - 1));
-        if (k === 0) {
-          write('index', index);
-          write('last', Uint32Array.of(index.length - 1));
-          write('seen', new Uint32Array(config.language.vocabSize));
-          await this.set.get('prefill').encode(stream, { prompt: index.length });
-        } else await this.set.get('decode_step').encode(stream);
-        await stream.finish();
-      } catch (error) {
-        await stream.abandon();
-        throw error;
+    let ids = await this.prefill(index, signal);
+    let steps = together ?? 1;
+    for (let made = 0; ;) {
+      for (const id of ids) {
+        throwIfAborted(signal, 'decode');
+        yield id;
+        made++;
+        if (id === end || made === limit) return;
       }
-      const [id] = await this.set.get('decode_step').readU32('next');
-      yield id;
-      if (id === end) return;
+      const start = device.now();
+      const count = Math.min(steps, limit - made);
+      ids = await this.decode(index.length + made, count, signal);
+      // what is decoded behind the end token is for nothing, so a short answer gets few steps at once
+      const fit = Math.floor((TOGETHER_MS * count) / (device.now() - start));
+      steps = together ?? Math.max(1, Math.min(fit, Math.max(2, made >> 2)));
+    }
+  }
+
+  /** The prompt into the cache, and the first id of the answer. */
+  private prefill(index: Uint32Array<ArrayBuffer>, signal: AbortSignal | undefined): Promise<Uint32Array> {
+    return this.ids('prefill', index.length, 1, signal, async (stream) => {
+      const write = (name: string, data: ArrayBufferView<ArrayBuffer>) => stream.write(this.set.buffer(name), data);
+      write('past', Uint32Array.of(0));
+      write('index', index);
+      write('last', Uint32Array.of(index.length - 1));
+      write('seen', new Uint32Array(this.runtime.config.language.vocabSize));
+      await this.set.get('prefill').encode(stream, { prompt: index.length });
+    });
+  }
+
+  /** The next `count` ids, the first of which gets position `first`. */
+  private decode(first: number, count: number, signal: AbortSignal | undefined): Promise<Uint32Array> {
+    return this.ids('decode', first, count, signal, async (stream) => {
+      for (let i = 0; i < count; i++) await this.set.get('decode_step').encode(stream);
+    });
+  }
+
+  /** What is encoded, and the `count` ids that it leaves from position `first` on; one wait for both. */
+  private async ids(
+    name: string,
+    first: number,
+    count: number,
+    signal: AbortSignal | undefined,
+    encode: (stream: Stream) => Promise<void>,
+  ): Promise<Uint32Array> {
+    const { device } = this.runtime;
+    const stream = device.stream(name, signal);
+    try {
+      await encode(stream);
+      stream.submit();
+      const bytes = await device.read(this.set.buffer('ids'), 4 * first, 4 * count);
+      await stream.finish();
+      return new Uint32Array(bytes.buffer);
+    } catch (error) {
+      await stream.abandon();
+      throw error;
     }
   }
 

@@ -9,12 +9,14 @@ interface Options {
   seen?: readonly number[];
   /** Logits are the last of several rows. */
   row?: number;
+  /** A sequence of `length` positions, `past` of them before this pass of `rows`. */
+  sequence?: { past: number; rows: number; length: number };
   timed?: boolean;
 }
 
 /** The expected id is written down: it is what the case is about. */
 function argmaxCase(V: number, id: number, o: Options): OpCase {
-  const { penalty = 1.1, seen = [], row = 0 } = o;
+  const { penalty = 1.1, seen = [], row = 0, sequence } = o;
   return {
     name: `${V} ${o.name}`,
     timed: o.timed,
@@ -22,12 +24,22 @@ function argmaxCase(V: number, id: number, o: Options): OpCase {
     tensors: {
       logits: { shape: [row + 1, V], fill: o.fill && ((i) => (i < row * V ? 1e9 : o.fill!(i - row * V))) },
       seen: { shape: [V], role: 'state', dtype: 'u32', fill: (i) => Number(seen.includes(i)) },
+      ...(sequence && {
+        past: { shape: [1], role: 'state', dtype: 'u32', fill: () => sequence.past },
+        ids: { shape: [sequence.length], role: 'state', dtype: 'u32', fill: (i) => 1000 + i },
+      }),
     },
-    build: (t) => ({ id: argmax(rowRange(t.logits, row, 1), t.seen, { penalty }), seen: t.seen }),
-    reference: (v) => ({
-      id: Float64Array.of(id),
-      seen: v.seen.map((flag, i) => (i === id ? 1 : flag)),
-    }),
+    build(t) {
+      const goesOn = sequence && { past: t.past, ids: t.ids, rows: sequence.rows };
+      const chosen = argmax(rowRange(t.logits, row, 1), t.seen, { penalty, sequence: goesOn });
+      return { id: chosen, seen: t.seen, ...(sequence && { past: t.past, ids: t.ids }) };
+    },
+    reference(v) {
+      const after = { id: Float64Array.of(id), seen: v.seen.map((flag, i) => (i === id ? 1 : flag)) };
+      if (!sequence) return after;
+      const past = sequence.past + sequence.rows;
+      return { ...after, past: Float64Array.of(past), ids: v.ids.map((before, i) => (i === past ? id : before)) };
+    },
   };
 }
 
@@ -54,6 +66,21 @@ export const list: CaseList = {
     argmaxCase(2000, 0, { name: 'all −infinite', fill: () => -Infinity }),
     argmaxCase(2000, 0, { name: 'all NaN', fill: () => NaN }),
     argmaxCase(5000, 4100, { name: 'last row', fill: peaks(-2, { 4100: -1 }), row: 2 }),
+    argmaxCase(300, 7, {
+      name: 'into a sequence',
+      fill: peaks(0, { 7: 1 }),
+      sequence: { past: 4, rows: 1, length: 9 },
+    }),
+    argmaxCase(1200, 1100, {
+      name: 'at the end of a sequence',
+      fill: peaks(0, { 1100: 1 }),
+      sequence: { past: 0, rows: 8, length: 9 },
+    }),
+    argmaxCase(300, 7, {
+      name: 'behind a sequence',
+      fill: peaks(0, { 7: 1 }),
+      sequence: { past: 8, rows: 1, length: 9 },
+    }),
     argmaxCase(151936, 151935, { name: 'vocabulary', fill: peaks(-2, { 151935: 7, 3: 7.5 }), seen: [3, 70000] }),
     argmaxCase(151936, 0, { name: 'vocabulary', timed: true }),
   ],

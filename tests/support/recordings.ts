@@ -185,7 +185,9 @@ async function compareImage2Text(runtime: Runtime, { ask, tensors, picture }: Re
       results.push(compare(name, await model.read('see', name), values));
     }
     const ids: number[] = [];
-    for await (const id of model.answer({ prefix: ask.prefix_ids, suffix: ask.suffix_ids }, expected.length)) {
+    for await (const id of model.answer({ prefix: ask.prefix_ids, suffix: ask.suffix_ids }, expected.length, {
+      together: 1,
+    })) {
       const logits = tensors.get(`logits.${ids.length}`);
       if (logits)
         results.push(

@@ -1,16 +1,26 @@
 /** argmax(logits, seen, { penalty }): the next token of greedy decoding with a repetition penalty. */
 import { argmaxBestShader, argmaxStretch, argmaxStretchShader } from '../../../shaders/argmax.ts';
 import { GraphError } from '../errors.ts';
-import { ceilDiv, mul, shapeText } from '../extent.ts';
+import { type Dim, ceilDiv, mul, shapeText } from '../extent.ts';
 import { type Dispatch, type Op, call, checkDtype, checkShape } from '../op.ts';
 import { type Tensor, placement, root, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
-const argmaxOp: Op<{ penalty: number }> = {
+/** A sequence that grows by one pass after the other, without the host. */
+export interface Sequence {
+  /** u32 state (1): positions before this pass; afterwards, with this pass. */
+  readonly past: Tensor;
+  /** u32 state (S): gets the chosen id at the position behind this pass; nothing beyond its end. */
+  readonly ids: Tensor;
+  /** Positions of this pass. */
+  readonly rows: Dim;
+}
+
+const argmaxOp: Op<{ readonly penalty: number; readonly rows: Dim }> = {
   name: 'argmax',
-  mutates: ['seen'],
+  mutates: ['seen', 'past', 'ids'],
   flops: ({ inputs }) => mul(2, ...inputs.logits.shape),
-  lower({ inputs: { logits, seen }, attrs, output }, context): Dispatch[] {
+  lower({ inputs: { logits, seen, past, ids }, attrs, output }, context): Dispatch[] {
     const stretches = ceilDiv(width(logits), argmaxStretch);
     const found = { tensor: context.scratch('argmax.found', [stretches, 2]) };
     return [
@@ -23,9 +33,14 @@ const argmaxOp: Op<{ penalty: number }> = {
       },
       {
         label: 'argmax_best',
-        shader: argmaxBestShader(),
-        bind: { found, seen: { tensor: seen }, y: { tensor: output } },
-        params: { count: stretches },
+        shader: argmaxBestShader({ sequence: !!ids }),
+        bind: {
+          found,
+          seen: { tensor: seen },
+          y: { tensor: output },
+          ...(ids && { past: { tensor: past }, ids: { tensor: ids } }),
+        },
+        params: { count: stretches, ...(ids && { rows: attrs.rows, length: width(ids) }) },
         groups: 1,
       },
     ];
@@ -34,15 +49,29 @@ const argmaxOp: Op<{ penalty: number }> = {
 
 /**
  * The id of the largest logit once ids in `seen` are penalised (positive / penalty, negative · penalty); the lowest of equal ones, never a
- * NaN, 0 where all are NaN. logits (…, V) of one row, seen: a u32 state (V), 1 for ids chosen before → u32 (1); sets seen[id] to 1.
+ * NaN, 0 where all are NaN. logits (…, V) of one row, seen: a u32 state (V), 1 for ids chosen before → u32 (1); sets seen[id] to 1. With a
+ * `sequence` past[0] += rows, then ids[past[0]] = id. Errors: GraphError when shapes or roles do not fit.
  */
-export function argmax(logits: Tensor, seen: Tensor, { penalty }: { readonly penalty: number }): Tensor {
+export function argmax(
+  logits: Tensor,
+  seen: Tensor,
+  { penalty, sequence }: { readonly penalty: number; readonly sequence?: Sequence },
+): Tensor {
   checkFloats('argmax', { logits });
   if (rows(logits) !== 1) throw new GraphError(`[argmax] logits must be one row but got ${shapeText(logits.shape)}`);
-  if (root(seen).role !== 'state' || seen.view)
-    throw new GraphError(`[argmax] seen must be a whole state but ${seen.name} is ${root(seen).role}`);
-  checkShape('argmax', 'seen', seen, [width(logits)]);
-  checkDtype('argmax', 'seen', seen, 'u32');
+  checkState('seen', seen, [width(logits)]);
   if (!(penalty > 0)) throw new GraphError(`[argmax] penalty must be positive but got ${penalty}`);
-  return call(argmaxOp, { logits, seen }, { penalty }, { shape: [1], dtype: 'u32' });
+  const { past, ids, rows: passed = 0 } = sequence ?? {};
+  if (past && ids) {
+    checkState('past', past, [1]);
+    checkState('ids', ids, [width(ids)]);
+  }
+  return call(argmaxOp, { logits, seen, past, ids }, { penalty, rows: passed }, { shape: [1], dtype: 'u32' });
+}
+
+function checkState(name: string, x: Tensor, shape: readonly Dim[]): void {
+  if (root(x).role !== 'state' || x.view)
+    throw new GraphError(`[argmax] ${name} must be a whole state but ${x.name} is ${root(x).role}`);
+  checkShape('argmax', name, x, shape);
+  checkDtype('argmax', name, x, 'u32');
 }
