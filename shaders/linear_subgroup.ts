@@ -1,26 +1,31 @@
 /**
- * linear for subgroups of eight lanes: y = activate(x·Wᵀ + bias) + residual.   x (M, K) as an image, W (N, K) in blocks of columns, y (M, N).
+ * linear for subgroups of eight or four lanes: y = activate(x·Wᵀ + bias) + residual.   x (M, K), W (N, K) in blocks of columns, y (M, N).
  *
- * One subgroup, which is the whole workgroup, computes R rows × 32 columns; each lane owns four neighbouring columns. 32 values of a row lie
- * across the lanes after one textureLoad; a shuffle hands each to all. Sums run over K in order, as in `linear`, so both give the same bits.
- * The epilogue is a loop with one store in the text, and its ends depend on the row, so that no compiler can count and unroll it: every static
- * access costs compile time.
+ * One subgroup, which is the whole workgroup, computes R rows × 32 or 16 columns; each lane owns four neighbouring columns. Of eight lanes, each
+ * takes four values of a row from an image in one textureLoad, so 32 lie across them, and a shuffle hands each to all. Of four lanes (SwiftShader,
+ * where a texel costs more than it holds), each takes one value from a buffer, and a broadcast from a lane known when compiling hands it on.
+ * Sums run over K in order, as in `linear`, so all give the same bits. The epilogue is a loop with one store in the text, and its ends depend on
+ * the row, so that no compiler can count and unroll it: every static access costs compile time.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Activation, declareActivation } from './activation.ts';
-import { type MatrixStorage, type Storage, cached, groupWords, unroll } from './common.ts';
+import { type MatrixStorage, type Storage, cached, groupIndex, groupWords, unroll } from './common.ts';
 
 export interface LinearSubgroupOptions {
   readonly weight: MatrixStorage;
   readonly activation: Activation;
   /** Rows of a workgroup. */
   readonly rows: number;
+  /** Lanes of a subgroup. */
+  readonly lanes: SubgroupLanes;
 }
 
+export type SubgroupLanes = 8 | 4;
 export const subgroupLanes = 8;
+/** Columns of a block of weights, and of a workgroup of eight lanes. */
 export const subgroupColumns = 32;
-/** K must be a multiple: rows of the image are copied from buffers in steps of 256 bytes, and a lane holds a vec4 of each 32 values. */
-export const subgroupDepth = 64;
+/** K must be a multiple: steps of K are 32, and rows of an image, which eight lanes read, are copied from buffers in steps of 256 bytes. */
+export const subgroupDepth: Record<SubgroupLanes, number> = { 8: 64, 4: 32 };
 
 /** 16-byte pieces that 32 steps of K take in a block of columns. */
 export const columnPieces: Record<MatrixStorage, number> = {
@@ -72,46 +77,75 @@ const widen: Record<Exclude<Storage, 'f32'>, string> = {
 };
 
 export const linearSubgroupShader = cached((o: LinearSubgroupOptions): string => {
+  const columns = 4 * o.lanes;
+  const image = o.lanes === 8;
+  const nested = image || o.weight === 'q8' || o.weight === 'q4'; // a loop costs a pass over all sums where they outnumber the registers
+  const load = (r: number) =>
+    image
+      ? `textureLoad(x, vec2u(k / 4u + lane, row + ${r}u), 0)`
+      : `x[start + ${r}u * params.x_stride + k${nested ? ' + 4u * j' : ''}]`;
+  const loads = unroll(o.rows, (r) => `let x${r} = ${load(r)};`);
+  const value = (r: number, i: number) =>
+    image ? `subgroupShuffle(x${r}[${i}], j)` : `subgroupBroadcast(x${r}, ${i}u)`;
+  const steps = `${image ? '' : loads}
+      ${columnWeights(o.weight)}
+      ${unroll(o.rows, (r) => unroll(4, (i) => `sum${r} = fma(vec4f(${value(r, i)}), w${i}, sum${r});`))}`;
   return wgsl`
 enable subgroups;
 struct Params {
   rows: u32,
   depth: u32,        // K
   columns: u32,      // N of this weight part
+#if ${!image}
+  x_offset: u32,     // elements
+  x_stride: u32,
+#endif
   y_offset: u32,     // first column of this part in y
   y_stride: u32,     // N of the whole
   has_bias: u32,
   has_residual: u32,
 }
 @group(0) @binding(0) var<storage, read> weight: array<${o.weight === 'f32' ? 'vec4f' : 'vec4u'}>;
+#if ${image}
 @group(0) @binding(1) var x: texture_2d<f32>;
+#else
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+#endif
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;       // something else where there is none
 @group(0) @binding(3) var<storage, read> residual: array<vec4f>;   // likewise
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(5) var<uniform> params: Params;
 ${declareActivation(o.activation)}
-@compute @workgroup_size(${subgroupLanes})
+@compute @workgroup_size(${o.lanes})
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) count: vec3u,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
   let tiles = (params.rows + ${o.rows - 1}u) / ${o.rows}u;
-  let index = group.y * count.x + group.x;
+  let index = ${groupIndex};
   let row = (index % tiles) * ${o.rows}u;
-  let block = index / tiles;
-  if (block * ${subgroupColumns}u >= params.columns) { return; }
-  var at = block * (params.depth / 32u) * ${columnPieces[o.weight]}u + lane;
+  let first = index / tiles * ${columns}u;
+  if (first >= params.columns) { return; }
+  let column = first + lane * 4u;
+  var at = first / ${subgroupColumns}u * (params.depth / 32u) * ${columnPieces[o.weight]}u + first % ${subgroupColumns}u / 4u + lane;
+  #if ${!image}
+  let start = params.x_offset + row * params.x_stride + lane;   // rows beyond the last are read as whatever lies there, and left
+  #endif
   ${unroll(o.rows, (r) => `var sum${r} = vec4f();`)}
+  #if ${nested}
   for (var k = 0u; k < params.depth; k += 32u) {
-    ${unroll(o.rows, (r) => `let x${r} = textureLoad(x, vec2u(k / 4u + lane, row + ${r}u), 0);`)}
+    ${image ? loads : ''}
     ${columnScales(o.weight)}
     for (var j = 0u; j < 8u; j++) {
-      ${columnWeights(o.weight)}
-      ${unroll(o.rows, (r) => unroll(4, (i) => `sum${r} = fma(vec4f(subgroupShuffle(x${r}[${i}], j)), w${i}, sum${r});`))}
+      ${steps}
     }
   }
-  let column = block * ${subgroupColumns}u + lane * 4u;
+  #else
+  for (var k = 0u; k < params.depth; k += 4u) {
+    ${steps}
+  }
+  #endif
   if (column >= params.columns) { return; }
   for (var r = row; r < min(row + ${o.rows}u, params.rows); r++) {
     var value = sum0;

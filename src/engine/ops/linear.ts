@@ -5,10 +5,10 @@ import { type LinearOptions, linearShader, linearTile } from '../../../shaders/l
 import { linearMatvecShader, matvecOutputs } from '../../../shaders/linear_matvec.ts';
 import { linearMatvecColumnsShader } from '../../../shaders/linear_matvec_columns.ts';
 import {
+  type SubgroupLanes,
   linearSubgroupShader,
   subgroupColumns,
   subgroupDepth,
-  subgroupLanes,
 } from '../../../shaders/linear_subgroup.ts';
 import type { Facts } from '../choice.ts';
 import { GraphError } from '../errors.ts';
@@ -38,14 +38,20 @@ const linearOp: Op<LinearAttrs> = {
   flops: ({ inputs, output }) => mul(2, rows(output), width(output), width(inputs.x)),
   // stretches of rows also keep x within an image, so that all passes of a model read one copy of the weight
   split: (node, limits) =>
-    splitRows(node, ['x', 'residual'], limits, inColumns(node, limits) ? limits.maxTextureDimension2D : Infinity),
+    splitRows(
+      node,
+      ['x', 'residual'],
+      limits,
+      columnLanes(node, limits) === 8 ? limits.maxTextureDimension2D : Infinity,
+    ),
   lower(node, context) {
     // one row known when compiling reads the weights fastest; for all others, a stretch of one among them, the sum's order is one
     const single = rows(node.inputs.x) === 1 && node.output.view === undefined;
-    if (inColumns(node, context.limits))
+    const lanes = columnLanes(node, context.limits);
+    if (lanes)
       return single && !isQuantised(partsOf(node.inputs, context, 'columns')[0].weight.dtype)
         ? lowerMatvecColumns(node, context)
-        : lowerSubgroup(node, context);
+        : lowerSubgroup(node, context, lanes);
     return lowerPlain(node, context, single ? 'linear_matvec' : 'linear');
   },
   absorb(node, next) {
@@ -103,20 +109,24 @@ function lowerPlain(
 }
 
 /**
- * Whether the weight is kept in blocks of columns: subgroups have the size that the kernel is written for, and x can be copied into an image. It
- * must not follow the rows of a pass, so that all passes of a model share one copy; a table that rows are gathered from stays as it is.
+ * Lanes of the kernels that read the weight in blocks of columns, where it is kept so: subgroups have one of the sizes that they are written for, and
+ * of eight lanes x can be copied into an image. It must not follow the rows of a pass, so that all passes of a model share one copy; a table that rows
+ * are gathered from stays as it is.
  */
-function inColumns({ inputs }: Node<LinearAttrs>, limits: Limits): boolean {
+function columnLanes({ inputs }: Node<LinearAttrs>, limits: Limits): SubgroupLanes | undefined {
+  const lanes = limits.subgroupSize;
+  if (lanes !== 8 && lanes !== 4) return undefined;
   const { x } = inputs;
   const weights = listOf(inputs, 'weight');
   const { offset, stride } = placement(x);
-  const copies = width(x) % subgroupDepth === 0 && divisible(offset, 4) && divisible(stride, subgroupDepth);
-  const fits = width(x) / 4 <= limits.maxTextureDimension2D;
+  const step = subgroupDepth[lanes];
+  const steps = width(x) % step === 0 && divisible(offset, 4) && divisible(stride, step);
+  const fits = lanes === 4 || width(x) / 4 <= limits.maxTextureDimension2D;
   const table = x.graph.nodes.some(
     (n) => n.op.name === 'gather' && Object.values(n.inputs).some((input) => weights.includes(input)),
   );
   const whole = weights.every((weight) => (weight.shape[0] as number) % 4 === 0);
-  return limits.subgroupSize === subgroupLanes && copies && fits && whole && !table;
+  return steps && fits && whole && !table ? lanes : undefined;
 }
 
 function lowerMatvecColumns({ inputs, attrs, output }: Node<LinearAttrs>, context: Lowering): Dispatch[] {
@@ -146,20 +156,30 @@ function lowerMatvecColumns({ inputs, attrs, output }: Node<LinearAttrs>, contex
   }));
 }
 
-function lowerSubgroup({ inputs, attrs, output }: Node<LinearAttrs>, context: Lowering): Dispatch[] {
+function lowerSubgroup(
+  { inputs, attrs, output }: Node<LinearAttrs>,
+  context: Lowering,
+  lanes: SubgroupLanes,
+): Dispatch[] {
   const { x, residual } = inputs;
+  const { offset, stride } = placement(x);
   const parts = partsOf(inputs, context, 'columns');
   const bias = biasOf(inputs, context);
   const columns = width(output);
-  const tile = tileOf(rows(x), { columns, depth: width(x), weight: parts[0].weight.dtype }, context);
+  const tile = tileOf(rows(x), lanes, { columns, depth: width(x), weight: parts[0].weight.dtype }, context);
   return parts.map(({ weight, part, start, rows: own }) => {
     const weights: Operand = { weight, part };
     return {
       label: 'linear_subgroup',
-      shader: linearSubgroupShader({ weight: weight.dtype as MatrixStorage, activation: attrs.activation, rows: tile }),
+      shader: linearSubgroupShader({
+        weight: weight.dtype as MatrixStorage,
+        activation: attrs.activation,
+        rows: tile,
+        lanes,
+      }),
       bind: {
         weight: weights,
-        x: { image: x },
+        x: lanes === 8 ? { image: x } : { tensor: x },
         bias: bias ? { weight: bias, part: 0 } : weights,
         residual: residual ? { tensor: residual } : weights,
         y: { tensor: output },
@@ -168,22 +188,31 @@ function lowerSubgroup({ inputs, attrs, output }: Node<LinearAttrs>, context: Lo
         rows: rows(x),
         depth: width(x),
         columns: own,
+        ...(lanes === 4 && { x_offset: offset, x_stride: stride }),
         y_offset: start,
         y_stride: columns,
         has_bias: bias ? 1 : 0,
         has_residual: residual ? 1 : 0,
       },
-      groups: mul(ceilDiv(rows(x), tile), ceilDiv(own, subgroupColumns)),
+      groups: mul(ceilDiv(rows(x), tile), ceilDiv(own, 4 * lanes)),
     };
   });
 }
 
-/** Rows of a workgroup; all of them give the same bits. */
-function tileOf(height: Dim, facts: Facts, context: Lowering): number {
+const TILES = { rows_32: 32, rows_16: 16, rows_8: 8, rows_4: 4 } as const;
+
+/**
+ * Rows of a workgroup; all of them give the same bits. 32 read the weight least often and take twice as long to compile: by default where one
+ * workgroup then has all rows, or where there are so many that it pays.
+ */
+function tileOf(height: Dim, lanes: SubgroupLanes, facts: Facts, context: Lowering): number {
   const most = maximum(height);
   if (most === 1) return 1;
-  const tiles = { rows_16: 16, rows_8: 8, rows_4: 4 } as const;
-  return tiles[context.pick({ rows: height, ...facts }, most > 8 ? ['rows_16', 'rows_8'] : ['rows_8', 'rows_4'])];
+  const pick = (...tiles: [keyof typeof TILES, ...(keyof typeof TILES)[]]) =>
+    TILES[context.pick({ rows: height, ...facts }, tiles)];
+  if (most <= 8) return pick('rows_8', 'rows_4');
+  if (most <= 16 || lanes === 4) return pick('rows_16', 'rows_8');
+  return most <= 32 || most >= 256 ? pick('rows_32', 'rows_16', 'rows_8') : pick('rows_16', 'rows_32', 'rows_8');
 }
 
 /** The inputs called `name`, `name.1`, `name.2`, … */
