@@ -1,10 +1,10 @@
 /**
  * group_norm: y = activate((x − mean) / sqrt(var + eps) · weight + bias), mean and variance over all positions and the channels of a group.
  *
- * Three kernels. `partial`: an invocation takes a vec4 (or scalar) of channels over a chunk of positions and finds their mean, then the sum
- * of squared deviations from it (M2). `combine`: a workgroup takes a group and joins its partial results, M2 = Σ M2ᵢ + Σ nᵢ(meanᵢ − mean)²,
- * into mean and scale of each channel. Both go over their values twice, the second time correcting the mean by what its deviations leave
- * over, so that a large mean costs no digits. `apply`: an invocation takes a vec4 (or scalar) of channels and a few positions.
+ * Three kernels. `partial`: an invocation takes a vec4 (or scalar) of channels over a chunk of positions and finds their mean and the sum of squared
+ * deviations from it (M2) in one pass, each vec4 joining those before it as in `layer_norm`. `combine`: a workgroup takes a group and joins its partial
+ * results, M2 = Σ M2ᵢ + Σ nᵢ(meanᵢ − mean)², into mean and scale of each channel, twice, the second time correcting the mean by what its deviations
+ * leave over. So a large mean costs no digits. `apply`: an invocation takes a vec4 (or scalar) of channels and a few positions.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Activation, declareActivation } from './activation.ts';
@@ -36,17 +36,22 @@ ${entry(64)} {
   let first = (index / units) * params.chunk;
   if (first >= params.positions) { return; }
   let last = min(first + params.chunk, params.positions);
-  let n = f32(last - first) * ${per}.0;
   var mean = 0.0;
   var m2 = 0.0;
-  for (var turn = 0u; turn < 2u; turn++) {
-    var sum = vec2f();                   // of deviations and of their squares
-    for (var at = first * units + index % units; at < last * units; at += units) {
-      let d = x[at] - mean;
-      sum += vec2f(${o.vector ? 'dot(d, vec4f(1.0)), dot(d, d)' : 'd, d * d'});
-    }
-    mean += sum.x / n;
-    m2 = fma(-sum.x, sum.x / n, sum.y);
+  var n = 0.0;
+  for (var at = first * units + index % units; at < last * units; at += units) {
+    let v = x[at];
+    #if ${o.vector}
+    let own = dot(v, vec4f(0.25));
+    let e = v - own;
+    m2 += dot(e, e);
+    #else
+    let own = v;
+    #endif
+    n += 1.0;
+    let d = own - mean;
+    mean += d / n;
+    m2 = fma(d * ${per}.0, own - mean, m2);
   }
   partial[index] = vec2f(mean, m2);
 }

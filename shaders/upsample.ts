@@ -1,4 +1,4 @@
-/** upsample: y[r][c] = x[r / 2][c / 2], every pixel four times. One invocation copies one vec4 (or scalar) of y. */
+/** upsample: y[r][c] = x[r / 2][c / 2], every pixel four times. One invocation copies one vec4 (or scalar) of x to its four places. */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { entry, groupIndex } from './common.ts';
 
@@ -9,7 +9,7 @@ export function upsampleShader(o: { readonly vector: boolean }): string {
   const per = o.vector ? 4 : 1;
   return wgsl`
 struct Params {
-  height: u32,     // of y
+  height: u32,     // of x
   width: u32,
   channels: u32,
 }
@@ -21,9 +21,14 @@ ${entry(upsampleLanes)} {
   let channels = params.channels / ${per}u;
   let position = at / channels;
   let row = position / params.width;
-  let column = position % params.width;
   if (row >= params.height) { return; }
-  y[at] = x[((row / 2u) * (params.width / 2u) + column / 2u) * channels + at % channels];
+  let value = x[at];
+  let breadth = 2u * params.width * channels;
+  let to = row * 2u * breadth + position % params.width * 2u * channels + at % channels;
+  y[to] = value;
+  y[to + channels] = value;
+  y[to + breadth] = value;
+  y[to + breadth + channels] = value;
 }
 `;
 }

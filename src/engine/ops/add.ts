@@ -11,7 +11,7 @@ const addOp: Op<Record<string, never>> = elementwiseOp({
   name: 'add',
   inputs: ['a', 'b'],
   expression: 'a + b',
-  row: { b: 'row % params.inner' },
+  row: { b: 'item' },
   inner: ({ inputs }) => rows(inputs.b),
   split(node, limits) {
     const { a, b } = node.inputs;

@@ -1,5 +1,10 @@
 /** What element-by-element ops share: rows of equal width, each input its own placement, vec4s where all allow it. */
-import { type ElementwiseOptions, elementwiseLanes, elementwiseShader } from '../../../shaders/elementwise.ts';
+import {
+  type ElementwiseOptions,
+  elementwiseLanes,
+  elementwiseRun,
+  elementwiseShader,
+} from '../../../shaders/elementwise.ts';
 import { type Dim, ceilDiv, mul } from '../extent.ts';
 import type { Node } from '../graph.ts';
 import type { Dispatch, Limits, Op } from '../op.ts';
@@ -45,7 +50,10 @@ export function elementwiseOp<Attrs = Record<string, never>>(kernel: Elementwise
             y: { tensor: output },
           },
           params,
-          groups: ceilDiv(mul(rows(output), vector ? width(output) / 4 : width(output)), elementwiseLanes),
+          groups: ceilDiv(
+            mul(ceilDiv(rows(output), elementwiseRun), vector ? width(output) / 4 : width(output)),
+            elementwiseLanes,
+          ),
         },
       ];
     },

@@ -12,30 +12,25 @@ const layerNormOp: Op<{ eps: number }> = {
   flops: ({ output }) => mul(8, ...output.shape),
   split: (node, limits) => splitRows(node, ['x', 'shift', 'scale'], limits),
   lower({ inputs, attrs, output }, context) {
-    const { x, weight, bias, shift = x, scale = x } = inputs;
+    const { x, weight, bias, shift, scale } = inputs;
     const vector = (tensor: Tensor): Operand => ({ weight: context.weight(tensor, { dtype: 'f32' }), part: 0 });
-    const own: Operand = { tensor: x };
-    const params: Record<string, Dim> = {
-      rows: rows(x),
-      width: width(x),
-      eps: attrs.eps,
-      affine: weight ? 1 : 0,
-      modulated: inputs.shift ? 1 : 0,
-    };
-    for (const [name, tensor] of Object.entries({ x, shift, scale })) {
+    const rowwise = shift && scale ? { x, shift, scale } : { x };
+    const params: Record<string, Dim> = { rows: rows(x), width: width(x), eps: attrs.eps };
+    for (const [name, tensor] of Object.entries(rowwise)) {
       const { offset, stride } = placement(tensor);
       Object.assign(params, { [`${name}_offset`]: offset, [`${name}_stride`]: stride });
     }
     return [
       {
         label: 'layer_norm',
-        shader: layerNormShader({ vector: [x, shift, scale].every((t) => isAligned(t, 4)) }),
+        shader: layerNormShader({
+          vector: Object.values(rowwise).every((t) => isAligned(t, 4)),
+          affine: !!weight,
+          modulated: !!shift,
+        }),
         bind: {
-          x: own,
-          weight: weight ? vector(weight) : own,
-          bias: bias ? vector(bias) : own,
-          shift: { tensor: shift },
-          scale: { tensor: scale },
+          ...Object.fromEntries(Object.entries(rowwise).map(([name, tensor]) => [name, { tensor }])),
+          ...(weight && bias && { weight: vector(weight), bias: vector(bias) }),
           y: { tensor: output },
         },
         params,

@@ -10,7 +10,7 @@ const outerAddOp = elementwiseOp({
   name: 'outer_add',
   inputs: ['a', 'b'],
   expression: 'a + b',
-  row: { a: 'row / params.inner', b: 'row % params.inner' },
+  row: { a: 'block', b: 'item' },
   inner: ({ inputs }) => rows(inputs.b),
   split(node, limits) {
     const { a, b } = node.inputs;

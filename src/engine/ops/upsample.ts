@@ -30,7 +30,7 @@ const upsampleOp: Op<Record<string, never>> = {
     }));
   },
   lower({ inputs: { x }, output }) {
-    const [height, width, channels] = pictureShape('upsample', 'y', output);
+    const [height, width, channels] = pictureShape('upsample', 'x', x);
     const vector = channels % 4 === 0;
     return [
       {
