@@ -10,6 +10,7 @@ import type {
   Picture,
 } from '../src/harmon/index.ts';
 import { checkCallbacks } from '../src/harmon/request.ts';
+import type { ModelIdentity } from '../src/harmon/record.ts';
 import type { DeviceInfo, MemoryUse } from './device.ts';
 import { embeddedUrls } from './embedded.ts';
 import { WorkerError } from './errors.ts';
@@ -133,6 +134,9 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
     const isItem = (item: unknown) => typeof item === 'string';
     yield* this.ready('describe').iterate<string>('describe', args, { signal, isItem, tell });
   }
+
+  /** Which weights are open, as records of pictures name them. */
+  identity = (): Promise<ModelIdentity> => this.ask('identity');
 
   /** The adapter, its features and its limits. */
   deviceInfo = (): Promise<DeviceInfo> => this.ask('deviceInfo');

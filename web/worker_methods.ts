@@ -8,7 +8,9 @@ import {
   type HarmonConfig,
   type Picture,
 } from '../src/harmon/index.ts';
+import { identifyModel } from '../src/harmon/model_hash.ts';
 import type { OpenModel } from '../src/harmon/open.ts';
+import type { ModelIdentity } from '../src/harmon/record.ts';
 import { type DeviceInfo, type MemoryUse, deviceInfo, memoryUse, openDevice } from './device.ts';
 import { embeddedFiles, openModelFiles } from './files.ts';
 import { type OpenModelOptions, type SentSource, filesOf } from './model.ts';
@@ -140,6 +142,10 @@ export function modelMethods(emit: (event: 'lost', value: LostEvent) => void): R
       for await (const piece of words) await send(piece);
     },
 
+    identity(_: undefined, { signal }: Call): Promise<ModelIdentity> {
+      const { model, quantise } = alive(opened);
+      return identifyModel({ ...model, quantise }, (bytes) => crypto.subtle.digest('SHA-256', bytes), signal);
+    },
     deviceInfo: (): DeviceInfo => deviceInfo(alive(device)),
     memory: (): MemoryUse => memoryUse(alive(device)),
     timings: (): Timings => phases.all(),

@@ -1,4 +1,31 @@
-/** The page: starts the app in its element. */
+/** The page: starts the app in its element, then the history, the queue and the model. */
 import { render } from 'preact';
+import { App } from './app.tsx';
+import { startHistory } from './history_actions.ts';
+import { listenForFiles } from './incoming.ts';
+import { listenToKeys } from './keyboard.ts';
+import { fromFragment } from './logic/sharing.ts';
+import { openModel } from './model.ts';
+import { startQueue } from './queue_runner.ts';
+import { defaults, draft, startTitle } from './state.ts';
+import { allowOwnScripts } from './trusted_types.ts';
+import './styles/base.css';
+import './styles/layout.css';
+import './styles/controls.css';
+import './styles/parts.css';
+import './styles/dialogs.css';
 
-render(<h1>Overtone</h1>, document.querySelector('#app')!);
+function readLink(): void {
+  const settings = fromFragment(location.hash, defaults.value);
+  if (settings) draft.value = settings;
+}
+
+allowOwnScripts();
+readLink();
+addEventListener('hashchange', readLink);
+render(<App />, document.querySelector('#app')!);
+listenToKeys();
+listenForFiles();
+startTitle();
+void startHistory().then(startQueue);
+void openModel('embedded');

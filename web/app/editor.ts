@@ -1,0 +1,86 @@
+/** The mask editor: which picture, its strokes, the tool, and what the edit asks for beside the mask. The mask stays when words or pictures change. */
+import { computed, signal } from '@preact/signals';
+import type { Mask } from '../../src/harmon/index.ts';
+import { NO_STROKES, type Strokes, addStroke, clearing, maskOf, redo, undo } from './logic/mask_strokes.ts';
+import type { JobEdit } from './logic/queue.ts';
+import { draft, editing, notice, selectedEntry } from './state.ts';
+
+export type Tool = 'brush' | 'eraser';
+type Extension = Record<'left' | 'right' | 'top' | 'bottom', number>;
+const NO_EXTENSION: Extension = { left: 0, right: 0, top: 0, bottom: 0 };
+
+export const strokes = signal<Strokes>(NO_STROKES);
+export const tool = signal<Tool>('brush');
+/** Radius as a share of the picture's longer side. */
+export const brush = signal(0.08);
+export const extension = signal<Extension>(NO_EXTENSION);
+/** The size that the strokes were made for. */
+const madeFor = signal<readonly [width: number, height: number]>([0, 0]);
+
+/** The mask of the picture that is open, if anything is drawn. */
+export const mask = computed<Mask | undefined>(() => maskOf(strokes.value.done, ...madeFor.value));
+const extends_ = computed(() => Object.values(extension.value).some((by) => by > 0));
+
+/** What the button makes. */
+export const editorSays = computed(() =>
+  mask.value ? 'Make marked part anew' : extends_.value ? 'Extend' : 'Mark a part first',
+);
+
+/** Opens the editor on the selected picture. Strokes of the last one stay where they fit. */
+export function openEditor(): void {
+  const entry = selectedEntry.value;
+  if (!entry) return;
+  const [width, height] = madeFor.value;
+  if (width !== entry.width || height !== entry.height) {
+    madeFor.value = [entry.width, entry.height];
+    strokes.value = NO_STROKES;
+    extension.value = NO_EXTENSION;
+  }
+  if (entry.record && draft.value.prompt.trim() === '') draft.value = { ...draft.value, prompt: entry.record.prompt };
+  editing.value = true;
+}
+
+export const closeEditor = (): void => {
+  editing.value = false;
+};
+
+export const draw = (stroke: Strokes['done'][number]): void => {
+  strokes.value = addStroke(strokes.value, stroke);
+};
+export const undoStroke = (): void => {
+  strokes.value = undo(strokes.value);
+};
+export const redoStroke = (): void => {
+  strokes.value = redo(strokes.value);
+};
+export const clearMask = (): void => {
+  if (mask.value) draw(clearing(...madeFor.value));
+};
+export const sizeBrush = (by: number): void => {
+  brush.value = Math.min(0.5, Math.max(0.01, brush.value * by));
+};
+export const extend = (side: keyof Extension, by: number): void => {
+  if (Number.isInteger(by) && by >= 0 && by <= 64) extension.value = { ...extension.value, [side]: by };
+};
+
+/** The edit that is drawn, or nothing, said so, where there is none. */
+export function editJob(): JobEdit | undefined {
+  const source = selectedEntry.value?.id;
+  if (source === undefined) return undefined;
+  if (!mask.value && !extends_.value) {
+    notice.value = { text: 'Draw over what shall be made anew first, or extend a side.' };
+    return undefined;
+  }
+  editing.value = false;
+  return {
+    source,
+    ...(mask.value && { mask: mask.value }),
+    ...(extends_.value && { extend: extension.value }),
+  };
+}
+
+/** A variation of the selected picture: this share of its squares made anew. */
+export function variationJob(strength: number): JobEdit | undefined {
+  const source = selectedEntry.value?.id;
+  return source === undefined ? undefined : { source, variation: strength };
+}

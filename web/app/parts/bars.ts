@@ -1,0 +1,43 @@
+/** Bars by uPlot, in the page's colours. */
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+
+export function bars(
+  place: HTMLElement,
+  rows: readonly { readonly name: string; readonly ms: number }[],
+  height: number,
+): { destroy(): void } {
+  const style = getComputedStyle(place);
+  const ink = style.color;
+  const accent = style.getPropertyValue('--accent').trim() || ink;
+  const seconds = rows.map(({ ms }) => ms / 1000);
+  const axis = { stroke: ink, grid: { show: false }, ticks: { show: false }, font: `12px ${style.fontFamily}` };
+  return new uPlot(
+    {
+      width: Math.max(200, place.clientWidth),
+      height,
+      legend: { show: false },
+      cursor: { show: false },
+      scales: {
+        x: { time: false, range: [-0.6, rows.length - 0.4] },
+        y: { range: (_, __, most) => [0, most * 1.1 || 1] },
+      },
+      axes: [
+        { ...axis, splits: () => rows.map((_, i) => i), values: () => rows.map((_, i) => String(i + 1)) },
+        { ...axis, size: 44, values: (_, ticks) => ticks.map((tick) => `${tick} s`) },
+      ],
+      series: [
+        {},
+        {
+          stroke: accent,
+          fill: accent,
+          width: 0,
+          points: { show: false },
+          paths: uPlot.paths.bars!({ size: [0.6, 48] }),
+        },
+      ],
+    },
+    [rows.map((_, i) => i), seconds],
+    place,
+  );
+}
