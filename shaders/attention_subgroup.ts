@@ -7,11 +7,13 @@
  *             shuffle, 32 channels at a time, which take turns with one text: after each, the registers of q move up by one
  *   weights   the block's largest score comes by subgroupMax; 2^(score − largest so far) stays in the lane
  *   values    a lane has every eighth vec4 of channels; weights are handed on by shuffle
+ * With `sharing` it does the work of `attention_split` instead: the query heads of one token and one chunk of keys, from buffers, partial results.
  * Heads wider than 128 share a workgroup among subgroups, each with 128 channels of q and k, whose scores they add up in workgroup memory, and with
  * the same channels of v.
  * Order of keys and arithmetic of a row do not depend on T, B or its place among the rows.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
+import { attentionChunk } from './attention_split.ts';
 import { flatTexel, groupIndex, unroll } from './common.ts';
 import { subgroupLanes } from './linear_subgroup.ts';
 
@@ -31,13 +33,21 @@ const KEYS = 32;
 /** Keys whose values are read at once. */
 const AT_ONCE = 2;
 
-/** `depth` is D. */
-export function attentionSubgroupShader({ depth }: { readonly depth: number }): string {
+export interface AttentionSubgroupOptions {
+  /** D */
+  readonly depth: number;
+  /** Query heads of a kv head whose one token is computed chunk by chunk; without, tiles of rows over all keys. */
+  readonly sharing?: number;
+}
+
+export function attentionSubgroupShader({ depth, sharing }: AttentionSubgroupOptions): string {
+  const split = sharing !== undefined;
   const units = depth / 4;
   const parts = Math.ceil(depth / CHANNELS); // subgroups
   const unitsOfPart = units / parts;
   const own = Math.ceil(unitsOfPart / 8); // vec4s of a row in a lane
-  const tile = attentionSubgroupTile(depth);
+  const tile = sharing ?? attentionSubgroupTile(depth);
+  const load = (name: string, at: string) => (split ? `${name}[${at}]` : `load(${name}, ${at})`);
   const rows = (line: (r: number) => string) => unroll(tile, line);
   const blocks = (line: (b: number) => string) => unroll(own, line, ' ');
   return wgsl`
@@ -47,6 +57,9 @@ struct Params {
   keys: u32,       // S
   kv_heads: u32,
   sharing: u32,    // query heads of a kv head
+  #if ${split}
+  chunks: u32,     // of S keys
+  #endif
   past_offset: u32,
   has_past: u32,   // 1: rows start at past[past_offset + b], 0: at 0, and something else is bound
   causal: u32,     // 1: row t sees keys up to its own, 0: all rows see the same keys
@@ -57,18 +70,26 @@ struct Params {
   v_offset: u32,
   v_stride: u32,
 }
+#if ${split}
+@group(0) @binding(0) var<storage, read> q: array<vec4f>;
+@group(0) @binding(1) var<storage, read> k: array<vec4f>;
+@group(0) @binding(2) var<storage, read> v: array<vec4f>;
+#else
 @group(0) @binding(0) var q: texture_2d<f32>;
 @group(0) @binding(1) var k: texture_2d<f32>;
 @group(0) @binding(2) var v: texture_2d<f32>;
+#endif
 @group(0) @binding(3) var<storage, read> past: array<u32>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(5) var<uniform> params: Params;
 const scaling = ${Math.LOG2E / Math.sqrt(depth)};   // of scores, for powers of 2
 const unseen = vec4f(-1e38);
 
+#if ${!split}
 fn load(image: texture_2d<f32>, at: u32) -> vec4f {
   return textureLoad(image, ${flatTexel('at')}, 0);
 }
+#endif
 
 #if ${parts > 1}
 var<workgroup> taken: atomic<u32>;                                       // parts that have a subgroup
@@ -90,8 +111,15 @@ fn main(
   #endif
   let index = ${groupIndex};
   let pairs = params.rows * params.sharing;
+  #if ${split}
+  let tiles = params.chunks;
+  let first = 0u;
+  let begin = index % tiles * ${attentionChunk}u;
+  #else
   let tiles = (pairs + ${tile - 1}u) / ${tile}u;
   let first = (index % tiles) * ${tile}u;
+  let begin = 0u;
+  #endif
   let head = (index / tiles) % params.kv_heads;
   let batch = index / (tiles * params.kv_heads);
   let before = select(0u, past[params.past_offset + batch], params.has_past == 1u);
@@ -103,17 +131,22 @@ fn main(
   let t${r} = pair${r} / params.sharing;
   let seen${r} = min(params.keys, before + select(params.rows, t${r} + 1u, params.causal == 1u));
   let query${r} = (params.q_offset + (batch * params.rows + t${r}) * params.q_stride + (head * params.sharing + pair${r} % params.sharing) * ${depth}u) / 4u + start + lane;
-  ${blocks((b) => `var q${r}_${b} = load(q, query${r} + ${8 * b}u); var sum${r}_${b} = vec4f();`)}
+  ${blocks((b) => `var q${r}_${b} = ${load('q', `query${r} + ${8 * b}u`)}; var sum${r}_${b} = vec4f();`)}
   var total${r} = 0.0;          // of this lane's weights
   var top${r} = unseen.x;       // largest score so far`,
   )}
+  #if ${split}
+  let end = min(seen${tile - 1}, begin + ${attentionChunk}u);
+  if (begin >= end) { return; }
+  #else
   let end = seen${tile - 1};
-  for (var block = 0u; block < end; block += ${KEYS}u) {
+  #endif
+  for (var block = begin; block < end; block += ${KEYS}u) {
     ${unroll(4, (j) => `var key${j} = key + min(block + lane + ${8 * j}u, params.keys - 1u) * (params.k_stride / 4u);`)}
     ${rows((r) => `var score${r} = vec4f();`)}
     for (var unit = 0u; unit < ${unitsOfPart}u; unit += 8u) {
       for (var j = 0u; j < min(8u, ${unitsOfPart}u - unit); j++) {
-        ${unroll(4, (j) => `let k${j} = load(k, key${j} + j);`)}
+        ${unroll(4, (j) => `let k${j} = ${load('k', `key${j} + j`)};`)}
         ${unroll(4, (i) => `let c${i} = vec4f(k0[${i}], k1[${i}], k2[${i}], k3[${i}]);`)}
         ${rows((r) => unroll(4, (i) => `score${r} = fma(vec4f(subgroupShuffle(q${r}_0[${i}], j)), c${i}, score${r});`))}
       }
@@ -150,7 +183,7 @@ fn main(
           AT_ONCE,
           (i) => `
         let at${i} = value + min(turn + j + ${i}u, end - 1u) * (params.v_stride / 4u);
-        ${blocks((b) => `let v${i}_${b} = load(v, at${i} + ${8 * b}u);`)}`,
+        ${blocks((b) => `let v${i}_${b} = ${load('v', `at${i} + ${8 * b}u`)};`)}`,
         )}
         ${rows((r) =>
           unroll(
@@ -165,18 +198,28 @@ fn main(
   }
   for (var pair = first; pair < min(first + ${tile}u, pairs); pair++) {
     var total = total0;
+    var top = top0;
     ${blocks((b) => `var part${b} = sum0_${b};`)}
     switch pair - first {
-      ${unroll(tile - 1, (r) => `case ${r + 1}u: { total = total${r + 1}; ${blocks((b) => `part${b} = sum${r + 1}_${b};`)} }`)}
+      ${unroll(tile - 1, (r) => `case ${r + 1}u: { total = total${r + 1}; top = top${r + 1}; ${blocks((b) => `part${b} = sum${r + 1}_${b};`)} }`)}
       default: {}
     }
     let all = subgroupAdd(total);
+    #if ${split}
+    let to = (index * ${tile}u + pair) * ${units + 1}u;
+    let divisor = 1.0;
+    #else
     let row = (batch * params.rows + pair / params.sharing) * params.kv_heads + head;
     let to = (row * params.sharing + pair % params.sharing) * ${units}u + start;
+    let divisor = all;
+    #endif
     for (var unit = lane; unit < ${unitsOfPart}u; unit += 8u) {
-      y[to + unit] = part0 / all;
+      y[to + unit] = part0 / divisor;
       ${unroll(own - 1, (b) => `part${b} = part${b + 1};`, ' ')}
     }
+    #if ${split}
+    if (lane == 0u) { y[to + ${units}u] = vec4f(top, all, 0.0, 0.0); }
+    #endif
   }
 }
 `;

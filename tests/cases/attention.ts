@@ -163,13 +163,50 @@ function aloneCase(D: number, b: number, t: number): OpCase {
   };
 }
 
+/** The same for one token over a cache: its bits follow neither from the length of the cache nor from what else is in the batch. */
+function tokenCase(D: number, G: number, past: number): OpCase {
+  const [S, short] = [300, past + 1];
+  const heads = { heads: 2 * G, kvHeads: 2, causal: true };
+  const E = 2 * G * D;
+  const last = (x: Tensor, rows: number) =>
+    reshape(rowRange(reshape(x, [2 * (x.shape[1] as number), x.shape[2]]), x.shape[1] as number, rows), [
+      1,
+      rows,
+      x.shape[2],
+    ]);
+  return {
+    name: `token at ${past} alone ${G}×${D}`,
+    tolerance: 1e-30,
+    tensors: {
+      q: { shape: [2, 1, E], scale: 4 },
+      k: { shape: [2, S, 2 * D], role: 'state', scale: 4 },
+      v: { shape: [2, S, 2 * D], role: 'state' },
+      past: { shape: [2], dtype: 'u32', fill: (i) => [250, past][i] },
+      pastAlone: { shape: [1], dtype: 'u32', fill: () => past },
+    },
+    build(t) {
+      const among = attention(t.q, t.k, t.v, { ...heads, past: t.past });
+      const alone = attention(last(t.q, 1), last(t.k, short), last(t.v, short), { ...heads, past: t.pastAlone });
+      return { difference: add(last(among, 1), scale(alone, -1)) };
+    },
+    reference: () => ({ difference: new Float64Array(E) }),
+  };
+}
+
 /** Whole numbers of either sign up to 300: products of two rows are exact in f32, so are their scores for D = 64. */
 const whole = (i: number) => ((i * 7919) % 601) - 300;
 
-/** MAR stacks; the language model over the visible tokens, in a prefill and in a decode step; the VAE's one head of 512. */
+/** MAR stacks; the language model over the visible tokens, in a prefill and in decode steps; the VAE's one head of 512. */
 const timed: OpCase[] = [
   ...models.flatMap(({ E, marHeads, heads, kvHeads, D, tokens, prompts }) => [
     ...tokens.map((T) => attentionCase(T, E / marHeads, { kvHeads: marHeads, timed: true })),
+    attentionCase(1, D, {
+      sharing: heads / kvHeads,
+      kvHeads,
+      causal: true,
+      cache: { length: 2048, past: [2047] },
+      timed: true,
+    }),
     ...prompts.flatMap((T) =>
       [
         { T: Math.ceil(T / 2), past: 24 },
@@ -210,6 +247,18 @@ export const list: CaseList = {
     attentionCase(5, 133, { causal: true, kvHeads: 1 }),
     attentionCase(1, 64, { sharing: 7, causal: true, cache: { length: 300, past: [256] } }),
     attentionCase(1, 64, { causal: true, batch: 2, cache: { length: 64, past: [63, 0] } }),
+    attentionCase(1, 80, { sharing: 2, causal: true, batch: 3, cache: { length: 200, past: [64, 199, 127] } }),
+    attentionCase(1, 128, {
+      sharing: 6,
+      causal: true,
+      garbage: true,
+      batch: 2,
+      cache: { length: 260, past: [0, 128] },
+    }),
+    attentionCase(1, 32, { sharing: 3, cache: { length: 1200, past: [1000] } }),
+    attentionCase(1, 256, { sharing: 2, kvHeads: 3, causal: true, cache: { length: 100, past: [99] } }),
+    attentionCase(1, 64, { sharing: 12, kvHeads: 1, causal: true, cache: { length: 130, past: [100] } }),
+    attentionCase(1, 64, { sharing: 7, scale: 1e5, causal: true, cache: { length: 300, past: [280] } }),
     attentionCase(1, 5, { sharing: 3, causal: true, cache: { length: 40, past: [32] } }),
     attentionCase(1, 512, { kvHeads: 1, causal: true, cache: { length: 40, past: [31] } }),
     attentionCase(33, 64, { sharing: 7, causal: true, batch: 2, cache: { length: 100, past: [65, 31] } }),
@@ -240,6 +289,8 @@ export const list: CaseList = {
     aloneCase(5, 0, 0),
     aloneCase(160, 0, 30),
     aloneCase(256, 1, 31),
+    tokenCase(64, 7, 63),
+    tokenCase(128, 6, 200),
     ...timed,
   ],
 };

@@ -1,5 +1,12 @@
 /** attention(q, k, v, { heads, kvHeads, causal, past }): softmax(q·kᵀ/√D)·v for each head, over the rows at hand or over a cache. */
 import { type AttentionOptions, attentionShader, attentionSplits, attentionTile } from '../../../shaders/attention.ts';
+import { attentionCombineLanes, attentionCombineShader } from '../../../shaders/attention_combine.ts';
+import {
+  type AttentionSplitOptions,
+  attentionChunk,
+  attentionSplitFits,
+  attentionSplitShader,
+} from '../../../shaders/attention_split.ts';
 import {
   attentionSubgroupFits,
   attentionSubgroupShader,
@@ -10,7 +17,16 @@ import { GraphError } from '../errors.ts';
 import { ceilDiv, evaluate, isCount, mul, shapeText } from '../extent.ts';
 import type { Node } from '../graph.ts';
 import { fitsFlatImage } from '../images.ts';
-import { type Limits, type Op, type Operand, call, checkDtype, checkShape } from '../op.ts';
+import {
+  type Dispatch,
+  type Limits,
+  type Lowering,
+  type Op,
+  type Operand,
+  call,
+  checkDtype,
+  checkShape,
+} from '../op.ts';
 import { splitItems } from '../split.ts';
 import { type Tensor, isAligned, placement, surroundings, vectorOffset, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
@@ -35,7 +51,9 @@ const attentionOp: Op<Attrs> = {
   timedValue: ({ inputs: { q, k } }, name, extents) =>
     name === 'past' ? Math.max(0, evaluate(k.shape[1], extents) - evaluate(q.shape[1], extents)) : 0,
   split: (node, limits) => splitItems(node, ['q', 'k', 'v', 'past'], node.output.shape[0], limits),
-  lower(node, { limits }) {
+  lower(node, context) {
+    const { limits } = context;
+    if (splits(node, context)) return lowerSplit(node, context);
     const { q, k, v, past } = node.inputs;
     const { heads, kvHeads, causal } = node.attrs;
     const depth = width(q) / heads;
@@ -82,6 +100,68 @@ const attentionOp: Op<Attrs> = {
     ];
   },
 };
+
+/**
+ * Whether a node is one token's attention over a cache, with widths that `attention_split` is written for, and it is to be used. Without subgroups
+ * it is for adapters that compute many workgroups at once.
+ */
+function splits({ inputs: { q, k, v, past }, attrs }: Node<Attrs>, { limits, pick }: Lowering): boolean {
+  if (q.shape[1] !== 1 || !past || ![q, k, v].every((x) => isAligned(x, 4))) return false;
+  const { heads, kvHeads } = attrs;
+  const o: AttentionSplitOptions = { depth: width(q) / heads, sharing: heads / kvHeads };
+  if (!attentionSplitFits(o, limits.maxComputeWorkgroupStorageSize)) return false;
+  const few = limits.architecture === 'swiftshader';
+  return pick({ ...o, kvHeads }, few ? ['whole', 'chunks'] : ['chunks', 'whole']) === 'chunks';
+}
+
+/** Chunks of the cache by themselves, then their sum. */
+function lowerSplit(
+  { inputs: { q, k, v, past }, attrs, output }: Node<Attrs>,
+  { limits, scratch }: Lowering,
+): Dispatch[] {
+  const { heads, kvHeads } = attrs;
+  const [batch, keys] = k.shape;
+  const [depth, sharing] = [width(q) / heads, heads / kvHeads];
+  const chunks = ceilDiv(keys, attentionChunk);
+  const subgroups = limits.subgroupSize === subgroupLanes && depth <= 128 && sharing <= 8;
+  const partial = scratch('attention.chunks', [mul(batch, heads, chunks), depth + 4]);
+  const [at, atKeys, atValues] = [placement(q), placement(k), placement(v)];
+  const seen = { past_offset: vectorOffset(past) };
+  return [
+    {
+      label: subgroups ? 'attention_split_subgroup' : 'attention_split',
+      shader: subgroups ? attentionSubgroupShader({ depth, sharing }) : attentionSplitShader({ depth, sharing }),
+      bind: {
+        q: { tensor: q },
+        k: { tensor: k },
+        v: { tensor: v },
+        past: { tensor: past },
+        y: { tensor: partial },
+      },
+      params: {
+        ...seen,
+        ...(subgroups && { rows: 1, sharing, has_past: 1, causal: 1 }),
+        keys,
+        kv_heads: kvHeads,
+        chunks,
+        q_offset: at.offset,
+        q_stride: at.stride,
+        k_offset: atKeys.offset,
+        k_stride: atKeys.stride,
+        v_offset: atValues.offset,
+        v_stride: atValues.stride,
+      },
+      groups: mul(batch, kvHeads, chunks),
+    },
+    {
+      label: 'attention_combine',
+      shader: attentionCombineShader({ depth }),
+      bind: { x: { tensor: partial }, past: { tensor: past }, y: { tensor: output } },
+      params: { ...seen, rows: mul(batch, heads), heads, sharing, keys, chunks },
+      groups: ceilDiv(mul(batch, heads, depth / 4), attentionCombineLanes),
+    },
+  ];
+}
 
 /**
  * Whether subgroups have the size that `attention_subgroup` is written for, and heads a width. It must not follow the rows of a pass, so that a row
