@@ -1,6 +1,7 @@
-/** What one input may cost. */
+/** What one input may cost, unless its target says more. */
 
-/** Processor milliseconds; the slowest inputs are a few times below, on a busy machine too. */
-export const MAX_MILLISECONDS = 500;
-/** Megabytes of JavaScript heap that a child process may have: above it is ended. */
+/** Processor milliseconds. */
+export const MAX_MILLISECONDS = 50;
+/** Memory, of which a child process may have somewhat more as JavaScript heap: above it is ended. */
+export const MAX_MEGABYTES = 64;
 export const HEAP_MEGABYTES = 96;

@@ -37,17 +37,19 @@ const targets = values.faulty ? [FAULTY] : TARGETS;
 const folder = mkdtempSync(join(tmpdir(), 'overtone-fuzz-'));
 const place = join(folder, 'place');
 const counts: Report['counts'] = {};
-const worst = { milliseconds: 0, bytes: 0 };
+const worst: Report['worst'] = {};
 const failed = new Set<number>();
 const started = Date.now();
 
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 for (let from = first; from < first + runs;) from = await runChild(from, first + runs);
 
-for (const [name, { read = 0, refused = 0, failed: faults = 0 }] of Object.entries(counts))
-  console.log(`${name.padEnd(20)} ${read} read, ${refused} refused, ${faults} failed`);
+for (const [name, { read = 0, refused = 0, failed: faults = 0 }] of Object.entries(counts)) {
+  const { milliseconds, bytes } = worst[name] ?? { milliseconds: 0, bytes: 0 };
+  const most = `at most ${milliseconds.toFixed(0)} ms of processor time and ${(bytes / 1e6).toFixed(1)} MB`;
+  console.log(`${name.padEnd(20)} ${read} read, ${refused} refused, ${faults} failed; ${most}`);
+}
 const seconds = ((Date.now() - started) / 1000).toFixed(0);
-console.log(`worst input: ${worst.milliseconds.toFixed(0)} ms of processor time, ${(worst.bytes / 1e6).toFixed(1)} MB`);
 console.log(`${runs} inputs of seed ${seed} in ${seconds} s, ${failed.size} failed`);
 process.exit(failed.size > 0 ? 1 : 0);
 
@@ -64,8 +66,11 @@ function runChild(from: number, to: number): Promise<number> {
   child.on('message', (report: Report) => {
     for (const [name, outcomes] of Object.entries(report.counts))
       for (const [outcome, count] of Object.entries(outcomes)) add(name, outcome, count);
-    worst.milliseconds = Math.max(worst.milliseconds, report.worst.milliseconds);
-    worst.bytes = Math.max(worst.bytes, report.worst.bytes);
+    for (const [name, { milliseconds, bytes }] of Object.entries(report.worst)) {
+      const most = (worst[name] ??= { milliseconds: 0, bytes: 0 });
+      most.milliseconds = Math.max(most.milliseconds, milliseconds);
+      most.bytes = Math.max(most.bytes, bytes);
+    }
     for (const { index, why } of report.failures) keep(index, why);
   });
   let hangs = false;

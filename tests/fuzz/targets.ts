@@ -10,6 +10,7 @@ import { openSharded, openTensorFile } from '../../src/engine/formats/open.ts';
 import { bytesSource } from '../../src/engine/formats/source.ts';
 import { parseConfig } from '../../src/harmon/config.ts';
 import { createTokenizer } from '../../src/harmon/tokenizer.ts';
+import { MAX_MEGABYTES, MAX_MILLISECONDS } from './limits.ts';
 import { makeJson } from './make_json.ts';
 import { makePng } from './make_png.ts';
 import { makeSafetensors } from './make_safetensors.ts';
@@ -21,7 +22,8 @@ export interface Target {
   readonly name: string;
   /** Inputs of a hundred. */
   readonly share: number;
-  /** Megabytes that reading may take. */
+  /** Processor time and memory that reading may take. */
+  readonly milliseconds: number;
   readonly megabytes: number;
   make(random: Random): Uint8Array;
   /** Reads all there is in an input. @throws FileError for one that is refused; any other error is a fault. */
@@ -87,62 +89,63 @@ function parsed(bytes: Uint8Array): unknown {
   }
 }
 
-// A picture of 64 megapixels is allowed.
-const PICTURE = 900;
+const FILE = { milliseconds: MAX_MILLISECONDS, megabytes: MAX_MEGABYTES };
+/** A damaged head may ask for up to 64 megapixels, which is allowed. */
+const PICTURE = { milliseconds: 1000, megabytes: 900 };
 
 export const TARGETS: readonly Target[] = [
-  { name: 'torch', share: 20, megabytes: 64, make: makeTorch, read: readTensors },
+  { name: 'torch', share: 20, ...FILE, make: makeTorch, read: readTensors },
   {
     name: 'torch-damaged',
     share: 15,
-    megabytes: 64,
+    ...FILE,
     make: (random) => mutate(random.pick(torchFiles()), random),
     read: readTensors,
   },
-  { name: 'safetensors', share: 15, megabytes: 64, make: makeSafetensors, read: readTensors },
+  { name: 'safetensors', share: 15, ...FILE, make: makeSafetensors, read: readTensors },
   {
     name: 'safetensors-damaged',
     share: 10,
-    megabytes: 64,
+    ...FILE,
     make: (random) => mutate(random.pick(safetensorsFiles()), random),
     read: readTensors,
   },
   {
     name: 'index',
     share: 5,
-    megabytes: 64,
+    ...FILE,
     make: (random) => makeJson(INDEX, random),
     read: (bytes) =>
       openSharded({ name: 'index', text: new TextDecoder().decode(bytes) }, async () =>
         bytesSource('shard', safetensorsFiles()[0]),
       ),
   },
-  { name: 'png', share: 15, megabytes: PICTURE, make: makePng, read: readPicture },
+  { name: 'png', share: 15, ...PICTURE, make: makePng, read: readPicture },
   {
     name: 'picture-damaged',
     share: 8,
-    megabytes: PICTURE,
+    ...PICTURE,
     make: (random) => mutate(random.pick(pictureFiles()), random),
     read: readPicture,
   },
   {
     name: 'list',
     share: 7,
-    megabytes: 64,
+    ...FILE,
     make: (random) => (random.chance(0.5) ? makeJson(LIST, random) : mutate(random.pick(batchFiles()), random)),
     read: (bytes) => parseBatchList(bytes, 'fuzz').map((entry) => 'caption' in entry && sidecarText(entry)),
   },
   {
     name: 'config',
     share: 3,
-    megabytes: 64,
+    ...FILE,
     make: (random) => makeJson(config(), random),
     read: (bytes) => parseConfig(parsed(bytes)),
   },
   {
     name: 'tokenizer',
     share: 2,
-    megabytes: 64,
+    ...FILE,
     make: (random) => makeJson(tokenizer(), random),
     read: (bytes) => createTokenizer(parsed(bytes)).encode('a dog\n 1'),
   },
@@ -152,7 +155,7 @@ export const TARGETS: readonly Target[] = [
 export const FAULTY: Target = {
   name: 'faulty',
   share: 100,
-  megabytes: 64,
+  ...FILE,
   make: (random) => Uint8Array.of(random.below(9)),
   async read([kind]) {
     if (kind === 0) throw new TypeError('not the error that was agreed on');
