@@ -27,6 +27,7 @@ import {
   readText,
   tokenizerOf,
 } from '../src/harmon/open.ts';
+import { checkKeys } from '../src/harmon/options.ts';
 import { openDevice } from './device.ts';
 import { type FileSource, fileSource } from './files.ts';
 import { packageFile } from './package.ts';
@@ -84,9 +85,21 @@ export async function openHarmon(options: OpenHarmonOptions = {}): Promise<Harmo
   }
 }
 
+const KEYS: Record<keyof OpenHarmonOptions, true> = {
+  model: true,
+  checkpoint: true,
+  vae: true,
+  config: true,
+  tokenizer: true,
+  quantise: true,
+  device: true,
+  signal: true,
+};
+
 function checkOptions(options: OpenHarmonOptions): void {
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`[openHarmon] the options must be an object but are ${wordFor(options)}`);
+  checkKeys('openHarmon', options, KEYS);
   for (const key of ['model', 'checkpoint', 'vae', 'config', 'tokenizer'] as const)
     if (options[key] !== undefined && (typeof options[key] !== 'string' || options[key] === ''))
       throw new ArgumentError(`[openHarmon] ${key} must be a path, a string, but is ${wordFor(options[key])}`);

@@ -7,6 +7,7 @@ import type { HarmonConfig } from './config.ts';
 import type { Grid } from './graphs.ts';
 import { type Picture, checkedPicture } from './image.ts';
 import { type Mask, type Placement, TOKEN_SIDE, checkMask, snapMask, tokenMask } from './mask.ts';
+import { checkKeys, shown } from './options.ts';
 import { pasteBack } from './paste.ts';
 import { gridOf } from './runtime.ts';
 
@@ -27,6 +28,7 @@ export interface EditOptions {
 export type Side = 'left' | 'right' | 'top' | 'bottom';
 const SIDES: readonly Side[] = ['left', 'right', 'top', 'bottom'];
 const MAX_SIDE = 4096;
+const KEYS: Record<keyof EditOptions, true> = { picture: true, mask: true, variation: true, extend: true };
 
 /** A checked edit, laid out on its canvas. */
 export interface Edit {
@@ -48,6 +50,7 @@ export interface Edit {
 export function editOf(options: EditOptions, config: HarmonConfig): Edit {
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`[edit] must be an object with a picture but is ${String(options)}`);
+  checkKeys('edit', options, KEYS);
   const { mask, variation } = options;
   const picture = pictureOf(options);
   const extend = extensionOf(options);
@@ -98,7 +101,7 @@ function extensionOf({ extend }: EditOptions): Record<Side, number> | undefined 
       throw new ArgumentError(`[edit] extend must name ${SIDES.join(', ')} but names ${side}`);
     if (by !== undefined && !(Number.isInteger(by) && by >= 0 && by <= MAX_SIDE / TOKEN_SIDE))
       throw new ArgumentError(
-        `[edit] extend.${side} must be a whole number of squares from 0 to ${MAX_SIDE / TOKEN_SIDE} but is ${String(by)}`,
+        `[edit] extend.${side} must be a whole number of squares from 0 to ${MAX_SIDE / TOKEN_SIDE} but is ${shown(by)}`,
       );
   }
   const { left = 0, right = 0, top = 0, bottom = 0 } = extend;
@@ -142,7 +145,7 @@ function padded(picture: Picture, { left, top, grid }: Placement): Picture {
 function marked(mask: Mask | undefined, variation: number | undefined, placement: Placement): Uint8Array {
   const [m, n] = placement.grid;
   if (variation !== undefined && !(typeof variation === 'number' && variation > 0 && variation <= 1))
-    throw new ArgumentError(`[edit] variation must be a share above 0 up to 1 but is ${String(variation)}`);
+    throw new ArgumentError(`[edit] variation must be a share above 0 up to 1 but is ${shown(variation)}`);
   if (mask === undefined) return new Uint8Array(m * n).fill(variation === undefined ? 0 : 1);
   checkMask(mask);
   const tokens = snapMask(mask, placement);

@@ -18,6 +18,7 @@ import type { Grid } from './graphs.ts';
 import { type Picture, prepare } from './image.ts';
 import { Image2Text } from './image2text.ts';
 import type { Mask } from './mask.ts';
+import { checkKeys, shown } from './options.ts';
 import { Previews } from './previews.ts';
 import { imagePrompt, padRows, questionPrompt, unconditionalPrompt } from './prompts.ts';
 import { type Randomness, drawOrders } from './random.ts';
@@ -68,6 +69,15 @@ export interface DescribeOptions {
 }
 
 const MAX_NEW_TOKENS = 1024;
+
+const DESCRIBE_KEYS: Record<keyof DescribeOptions, true> = {
+  question: true,
+  imageSize: true,
+  maxNewTokens: true,
+  signal: true,
+  onLoad: true,
+  onToken: true,
+};
 
 interface PromptIds {
   readonly conditional: ReadonlyMap<string, readonly number[]>;
@@ -230,6 +240,7 @@ export class Harmon {
   async *describe(picture: Picture, options: DescribeOptions = {}): AsyncGenerator<string, void, undefined> {
     const { config, tokenizer } = this.runtime;
     checkPicture(picture);
+    checkKeys('describe', options, DESCRIBE_KEYS);
     checkCallbacks('describe', options, ['onToken', 'onLoad']);
     if (options.question !== undefined && typeof options.question !== 'string')
       throw new ArgumentError(`[describe] question must be a text but is of type ${typeof options.question}`);
@@ -238,7 +249,7 @@ export class Harmon {
     const limit = options.maxNewTokens ?? MAX_NEW_TOKENS;
     if (!Number.isInteger(limit) || limit < 1 || limit > config.language.maxPositions)
       throw new ArgumentError(
-        `[describe] maxNewTokens must be a whole number from 1 to ${config.language.maxPositions} but is ${limit}`,
+        `[describe] maxNewTokens must be a whole number from 1 to ${config.language.maxPositions} but is ${shown(limit)}`,
       );
     const question = questionPrompt(tokenizer, config, options.question ?? config.question);
     const length = question.prefix.length + grid[0] * grid[1] + config.mar.bufferTokens + question.suffix.length;

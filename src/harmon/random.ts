@@ -4,6 +4,7 @@
  * picture does not depend on what else is in its batch or on what was drawn before. `recorded` replays a recording.
  */
 import { ArgumentError } from '../engine/index.ts';
+import { shown } from './options.ts';
 
 /** Values of one token, the last axis of the noise. */
 const TOKEN_DIM = 16;
@@ -72,7 +73,7 @@ export function checkNoise(noise: Float32Array, steps: number, rows: number): Fl
  */
 export function seeded(seed: number, pictures = 1): Randomness {
   if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new ArgumentError(`[seed] must be a whole number from 0 to 2^53 − 1 but is ${seed}`);
+    throw new ArgumentError(`[seed] must be a whole number from 0 to 2^53 − 1 but is ${shown(seed)}`);
   const keyOf = (picture: number): number => {
     const key = seed + picture;
     if (!Number.isSafeInteger(key))

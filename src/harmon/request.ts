@@ -4,6 +4,7 @@ import type { HarmonConfig } from './config.ts';
 import { type Edit, type EditOptions, editOf } from './edit.ts';
 import type { Grid } from './graphs.ts';
 import type { Picture } from './image.ts';
+import { checkKeys, shown } from './options.ts';
 import { type Randomness, seeded } from './random.ts';
 import { type OnProgress, gridOf } from './runtime.ts';
 import { type GuidanceSchedule, type Iteration, diffusionSchedule, maskedLoop } from './schedule.ts';
@@ -72,21 +73,41 @@ export interface GenerateJob {
 
 const ITERATIONS = 64;
 
+const KEYS: Record<keyof GenerateOptions, true> = {
+  prompt: true,
+  count: true,
+  imageSize: true,
+  edit: true,
+  iterations: true,
+  guidance: true,
+  guidanceSchedule: true,
+  guidancePrompt: true,
+  temperature: true,
+  timesteps: true,
+  seed: true,
+  randomness: true,
+  batchSize: true,
+  signal: true,
+  onIteration: true,
+  onLoad: true,
+};
+
 /** Errors: ArgumentError. */
 export function generateJob(options: GenerateOptions, config: HarmonConfig): GenerateJob {
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError(`[generate] options must be an object with a prompt but are ${String(options)}`);
+  checkKeys('generate', options, KEYS);
   checkCallbacks('generate', options, ['onIteration', 'onLoad']);
   const { guidance = 3, temperature = 1, timesteps = config.diffusion.timesteps, count = 1, batchSize = 4 } = options;
   for (const [name, value] of Object.entries({ count, batchSize }))
     if (!Number.isInteger(value) || value < 1 || value > 4096)
-      throw new ArgumentError(`[generate] ${name} must be a whole number from 1 to 4096 but is ${value}`);
+      throw new ArgumentError(`[generate] ${name} must be a whole number from 1 to 4096 but is ${shown(value)}`);
   for (const [name, value, least, most] of [
     ['guidance', guidance, -1000, 1000],
     ['temperature', temperature, 0, 100],
   ] as const)
     if (typeof value !== 'number' || !(value >= least && value <= most))
-      throw new ArgumentError(`[generate] ${name} must be a number from ${least} to ${most} but is ${String(value)}`);
+      throw new ArgumentError(`[generate] ${name} must be a number from ${least} to ${most} but is ${shown(value)}`);
   const prompts = promptsOf(options).flatMap((prompt) => new Array<string>(count).fill(prompt));
   if (options.edit !== undefined && options.imageSize !== undefined)
     throw new ArgumentError('[generate] imageSize must not be given with edit: the result has the size of its picture');

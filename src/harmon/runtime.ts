@@ -14,6 +14,7 @@ import {
 import type { HarmonConfig } from './config.ts';
 import { vaeStride } from './config.ts';
 import type { Grid } from './graphs.ts';
+import { shown } from './options.ts';
 import { resamplePositions } from './positions.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -82,7 +83,7 @@ export function gridOf(config: HarmonConfig, width: number, height: number): Gri
   for (const side of [width, height])
     if (!Number.isInteger(side) || side < stride || side % stride !== 0 || side > 4096)
       throw new ArgumentError(
-        `[image size] must be a multiple of ${stride} from ${stride} to 4096 pixels but is ${side}: try ${config.mar.nativeImageSize}`,
+        `[image size] must be a multiple of ${stride} from ${stride} to 4096 pixels but is ${shown(side)}: try ${config.mar.nativeImageSize}`,
       );
   return [height / stride, width / stride];
 }

@@ -3,6 +3,7 @@
  * guided, and the coefficients of the diffusion sampler that predicts them. Plain float64 arithmetic, made once per run.
  */
 import { ArgumentError } from '../engine/index.ts';
+import { shown } from './options.ts';
 
 export type GuidanceSchedule = 'constant' | 'linear';
 
@@ -31,11 +32,11 @@ export function maskedLoop(
     throw new ArgumentError(`[iterations] the masked tokens must be a positive whole number but are ${tokens}`);
   if (!(Number.isInteger(iterations) && iterations >= 1 && iterations <= tokens))
     throw new ArgumentError(
-      `[iterations] the number of iterations must be from 1 to ${tokens}, the number of tokens to make, but is ${iterations}`,
+      `[iterations] the number of iterations must be from 1 to ${tokens}, the number of tokens to make, but is ${shown(iterations)}`,
     );
   if (!Number.isFinite(guidance)) throw new ArgumentError(`[guidance] must be a finite number but is ${guidance}`);
   if (schedule !== 'constant' && schedule !== 'linear')
-    throw new ArgumentError(`[guidance schedule] must be 'constant' or 'linear' but is '${String(schedule)}'`);
+    throw new ArgumentError(`[guidance schedule] must be 'constant' or 'linear' but is ${shown(schedule)}`);
   const loop: Iteration[] = [];
   let masked = tokens;
   for (let k = 0; k < iterations; k++) {
@@ -74,7 +75,7 @@ const TRAINING_STEPS = 1000;
  */
 export function diffusionSchedule(steps: number): DiffusionSchedule {
   if (!(Number.isInteger(steps) && steps >= 2 && steps <= TRAINING_STEPS))
-    throw new ArgumentError(`[timesteps] must be a whole number from 2 to ${TRAINING_STEPS} but is ${steps}`);
+    throw new ArgumentError(`[timesteps] must be a whole number from 2 to ${TRAINING_STEPS} but is ${shown(steps)}`);
   const alphaBar = trainingAlphaBar();
   const timesteps: number[] = [];
   const stride = (TRAINING_STEPS - 1) / (steps - 1);

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openDevice } from '../../node/device.ts';
 import { ArgumentError, type Device, Graph, compile, createSession, silu } from '../../src/engine/index.ts';
-import type { GenerateOptions, Harmon, Picture } from '../../src/harmon/index.ts';
+import type { DescribeOptions, GenerateOptions, Harmon, Picture } from '../../src/harmon/index.ts';
 import { formulaPicture } from '../support/formula.ts';
 import { smallHarmon } from '../support/small_model.ts';
 
@@ -112,12 +112,15 @@ test('requests that are refused leave nothing behind', async () => {
     [{ prompt: 3 as unknown as string }, '[generate] a prompt must be a text'],
     [{ seed: Number.MAX_SAFE_INTEGER, count: 2 }, '[seed]'],
     [{ imageSize: [16] as unknown as [number, number] }, '[image size]'],
+    [{ promt: 'a cat' } as Partial<GenerateOptions>, 'did you mean prompt?'],
   ] as const) {
     await expect(make(options)).rejects.toThrow(message);
     expect({ ...device.bytes }, message).toEqual({ ...nothing, uniforms: device.bytes.uniforms });
   }
   await expect(harmon.generate(undefined as unknown as GenerateOptions)).rejects.toThrow('[generate] options');
   await expect(words(harmon.describe(undefined as unknown as Picture))).rejects.toThrow('[describe] picture');
+  const misspelt = { maxTokens: 4 } as DescribeOptions;
+  await expect(words(harmon.describe(picture, misspelt))).rejects.toThrow('did you mean maxNewTokens?');
   expect({ ...device.bytes }).toEqual({ ...nothing, uniforms: device.bytes.uniforms });
 });
 

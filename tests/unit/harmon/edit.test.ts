@@ -90,7 +90,7 @@ describe('refusals', () => {
     ['variation must be a share above 0 up to 1 but is 0', { variation: 0 }],
     ['variation must be a share above 0 up to 1 but is NaN', { variation: NaN }],
     ['variation must be a share above 0 up to 1 but is 1.01', { variation: 1.01 }],
-    ['variation must be a share above 0 up to 1 but is 0.3', { variation: '0.3' }],
+    ['variation must be a share above 0 up to 1 but is the text "0.3"', { variation: '0.3' }],
     ['must not ask for a variation and an extension at once', { variation: 0.3, extend: { left: 1 } }],
     ['extend.left must be a whole number of squares from 0 to 256 but is -1', { extend: { left: -1 } }],
     ['extend.top must be a whole number of squares from 0 to 256 but is NaN', { extend: { top: NaN } }],
