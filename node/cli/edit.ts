@@ -9,17 +9,22 @@ import { identify } from '../model_hash.ts';
 import { readPictureText } from '../picture_text.ts';
 import { decodePicture } from '../pictures.ts';
 import { type EditRecord, type PictureRecord, settingsOf } from '../../src/harmon/record.ts';
+import { type RememberedEdit, editedPicture, isPicture, nameOfPicture, readEdit, rememberedEdit } from './edit_from.ts';
 import type { Box } from './edit_values.ts';
 import { readPictureFile, readPrompt } from './input.ts';
 import { type Making, type MakingOptions, requestOf, settleMaking } from './making.ts';
 import { checkOutput, fillName } from './output_file.ts';
+import { otherWeights, rememberedForm } from './remembered.ts';
 import { type Context, defaultSide, makePictures, withModel } from './session.ts';
 import { randomSeed } from './text2image.ts';
 import { phasesText } from './timing.ts';
 import { counted, visible } from './wording.ts';
 
 export interface EditCommandOptions extends ModelPaths, Omit<MakingOptions, 'imageSize'> {
-  readonly image: string;
+  /** What is edited; needed, but the parser leaves saying so to this command. */
+  readonly image?: string;
+  /** A picture made by edit, whose record says what is not said here. */
+  readonly from?: string;
   readonly readAsReference?: boolean;
   readonly prompt?: string;
   readonly output: string;
@@ -35,31 +40,41 @@ export interface EditCommandOptions extends ModelPaths, Omit<MakingOptions, 'ima
 }
 
 export async function edit(options: EditCommandOptions, context: Context): Promise<void> {
-  const { print, signal } = context;
-  checkOptions(options);
-  const file = await readPictureFile(options.image, signal);
-  const picture = await decodePicture(file.bytes, file.name, { asReference: options.readAsReference });
-  const mask = await readMask(options, picture, signal);
-  const own = options.prompt ?? readPictureText(file.bytes, file.name).record?.prompt;
+  const { print, note, signal } = context;
+  const from = options.from === undefined ? undefined : await readEdit(options.from, signal);
+  const image = checkOptions(options, from);
+  const file = await readPictureFile(image, signal);
+  const { whole, picture } = await sourceOf(file, options, from);
+  const named = from?.edit.picture;
+  if (named && !isPicture(picture, named))
+    note(
+      `The picture is another one than the one that was edited (${nameOfPicture(named)}): the new one will differ.\n`,
+    );
+  const mask = await readMask(options, whole, signal);
+  const own = options.prompt ?? from?.prompt ?? readPictureText(file.bytes, file.name).record?.prompt;
   if (own === undefined)
     throw new ArgumentError(`--prompt must say what the picture shows, for ${visible(file.name)} does not remember it`);
   const prompt = options.prompt === undefined ? own : await readPrompt(own, signal);
-  const seed = (options.seed === 'new' ? undefined : options.seed) ?? randomSeed();
+  const seed = (options.seed === 'new' ? undefined : (options.seed ?? from?.seed)) ?? randomSeed();
   const output = await checkOutput(fillName(options.output, { seed, prompt }));
   const { variation, extend } = options;
-  const asked = { picture: brought(picture, options.imageSize), mask, variation, extend };
   await withModel(
-    options,
+    { ...options, quantise: options.quantise ?? rememberedForm(from) },
     context,
     async (config, files) => {
-      checkSize(asked.picture, config);
+      checkSize(picture, config);
+      const asked =
+        from && !saysWhat(options) ? rememberedEdit(from.edit, picture, config) : { picture, mask, variation, extend };
       const laidOut = editOf(asked, config);
-      const making = settleEdit(options, laidOut, config);
+      const making = settleEdit(options, laidOut, config, from);
       const [width, height] = making.imageSize.map((side) => side * making.gridSize);
       await output.reserve(width, height, signal);
-      return { laidOut, making, model: await identify(files, signal) };
+      const model = await identify(files, signal);
+      const differs = from && otherWeights(from, model);
+      if (differs) note(differs);
+      return { asked, laidOut, making, model };
     },
-    async (harmon, { laidOut, making, model }, watch) => {
+    async (harmon, { asked, laidOut, making, model }, watch) => {
       const { imageSize: _, ...request } = requestOf(making);
       const all = { ...request, prompt, seed, batchSize: options.batchSize, edit: asked };
       const pictures = await makePictures(harmon, all, context, watch);
@@ -73,7 +88,7 @@ export async function edit(options: EditCommandOptions, context: Context): Promi
       if (options.json) {
         const [masks, seeds] = [pictures.map((p) => rowsOf(p.mask!)), pictures.map((p) => p.seed)];
         const settings = { ...settingsOf(record), model: model.name, model_hash: model.hash };
-        const places = { output: output.path, image: options.image, width, height };
+        const places = { output: output.path, image, width, height };
         print(`${JSON.stringify({ ...places, seeds, masks, ...settings, seconds })}\n`);
         return;
       }
@@ -85,18 +100,50 @@ export async function edit(options: EditCommandOptions, context: Context): Promi
   );
 }
 
-function checkOptions({ image, prompt, mask, box, variation, extend }: EditCommandOptions): void {
+/** Whether the options say what is made anew. */
+const saysWhat = ({ mask, box, variation, extend }: EditCommandOptions): boolean =>
+  mask !== undefined || box !== undefined || variation !== undefined || isExtension(extend);
+
+const isExtension = (extend: EditOptions['extend']): boolean => Object.values(extend ?? {}).some((by) => by > 0);
+
+/** Checks what can be checked before any file is read; returns the picture's. */
+function checkOptions(options: EditCommandOptions, from: RememberedEdit | undefined): string {
+  const { image, prompt, mask, box, variation, extend } = options;
   const refuse = (sentence: string): never => {
     throw new ArgumentError(sentence);
   };
-  if ([image, prompt, mask].filter((source) => source === '-').length > 1)
-    refuse('only one of --image, --mask and --prompt must be read from stdin: name a file for the others');
-  const extends_ = extend && Object.values(extend).some((by) => by > 0);
-  if (mask === undefined && !box && variation === undefined && !extends_)
+  if (image === undefined) {
+    const source = from?.edit.picture;
+    const which = source ? `, the one that was edited (${nameOfPicture(source)})` : '';
+    return refuse(`--image must name the picture to edit${which}`);
+  }
+  if ([image, prompt, mask, options.from].filter((source) => source === '-').length > 1)
+    refuse('only one of --image, --mask, --from and --prompt must be read from stdin: name a file for the others');
+  if (!from && !saysWhat(options))
     refuse('what is made anew must be said: give --mask, --box, --variation or --extend');
   if (mask !== undefined && box) refuse('--mask and --box must not be given together: paint the box into the mask');
-  if (variation !== undefined && extends_)
+  if (variation !== undefined && isExtension(extend))
     refuse('--variation and --extend must not be given together: extend the picture first, then vary it');
+  return image;
+}
+
+/** The picture of a file as it is, and as it is edited: at the size asked for, or at the one it was edited at. */
+async function sourceOf(
+  { bytes, name }: Awaited<ReturnType<typeof readPictureFile>>,
+  options: EditCommandOptions,
+  from: RememberedEdit | undefined,
+): Promise<{ whole: Picture; picture: Picture }> {
+  const named = from?.edit.picture;
+  const read = async (asReference?: boolean) => {
+    const whole = await decodePicture(bytes, name, { asReference });
+    const isSized = named && whole.width === named.width && whole.height === named.height;
+    const longest = named && !isSized ? Math.max(named.width, named.height) : undefined;
+    return { whole, picture: brought(whole, options.imageSize ?? longest) };
+  };
+  const asAsked = await read(options.readAsReference);
+  if (!named || isPicture(asAsked.picture, named)) return asAsked;
+  const otherwise = await read(!options.readAsReference);
+  return isPicture(otherwise.picture, named) ? otherwise : asAsked;
 }
 
 /** The mask of the options, if any: a file's, or the boxes' in the picture's own pixels. */
@@ -150,19 +197,24 @@ export function settleEdit(
   options: Omit<MakingOptions, 'imageSize'>,
   { grid, crop, made }: Edit,
   config: HarmonConfig,
+  remembered?: Making,
 ): Making {
-  const iterations = options.numIter ?? Math.min(64, made);
+  const iterations = options.numIter ?? Math.min(remembered?.iterations ?? 64, made);
   if (iterations > made)
     throw new ArgumentError(
       `--num-iter must be at most ${made}, one for each square that is made anew, but is ${iterations}`,
     );
   const canvas = [16 * grid[1], 16 * grid[0]] as const;
-  const making = settleMaking({ ...options, imageSize: canvas, numIter: iterations }, config);
+  const making = settleMaking({ ...options, imageSize: canvas, numIter: iterations }, config, remembered);
   return { ...making, imageSize: [crop.width, crop.height] };
 }
 
-export function editRecordOf({ mask, variation, extend }: EditOptions, { grid, candidates }: Edit): EditRecord {
+export function editRecordOf(
+  { picture, mask, variation, extend }: EditOptions,
+  { grid, candidates }: Edit,
+): EditRecord {
   return {
+    picture: editedPicture(picture),
     ...(mask && { mask: rowsOf(tokenMask(grid, candidates)) }),
     ...(variation !== undefined && { variation }),
     ...(extend && { extend }),

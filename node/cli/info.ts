@@ -80,7 +80,9 @@ async function aboutPicture(path: string, { print, signal }: Context, json: bool
   for (const [key, value] of Object.entries(settings)) if (value !== undefined) line(key, textOf(value));
   line('Model', `${model.name} ${model.hash.slice(0, 10)}, weights in ${model.weights}`);
   line('Adapter', adapter);
-  if (!record.edit && name !== 'stdin') line('Remake', `overtone text2image --from ${name}`);
+  if (name === 'stdin') return;
+  const remake = record.edit ? `edit --from ${name} --image THE-PICTURE-THAT-WAS-EDITED` : `text2image --from ${name}`;
+  line('Remake', `overtone ${remake}`);
 }
 
 function textOf(value: unknown): string {

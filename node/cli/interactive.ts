@@ -18,8 +18,9 @@ import { readPictureFile } from './input.ts';
 import { INTERACTIVE_HELP, type InteractiveLine, parseInteractiveLine } from './interactive_line.ts';
 import { type Making, requestOf, settleMaking } from './making.ts';
 import { checkOutput, fillName } from './output_file.ts';
-import { preview, previewKind } from './preview.ts';
+import { type PreviewKind, preview, previewKind } from './preview.ts';
 import { type Context, defaultSide, describePicture, makePictures, withModel } from './session.ts';
+import { showsSixels } from './terminal.ts';
 import { randomSeed } from './text2image.ts';
 import { stopwatch } from './timing.ts';
 import type { Size } from './values.ts';
@@ -43,12 +44,15 @@ interface State {
   picture: Picture | undefined;
   /** Of a picture that was made here. */
   record: PictureRecord | undefined;
+  /** How results are shown that are read on a terminal. */
+  readonly shows: PreviewKind | undefined;
 }
 
 /** Runs until the input ends. Returns false where it ended before it began, with nothing done. */
 export async function interactive(options: InteractiveOptions, context: Context): Promise<boolean> {
   const { note, signal } = context;
   const isTerminal = Boolean(process.stdin.isTTY && process.stderr.isTTY);
+  const shows = await previewOf(options, isTerminal);
   const reader = createInterface({ input: process.stdin, output: process.stderr, terminal: isTerminal, prompt: '› ' });
   const lines = reader[Symbol.asyncIterator]();
   signal.addEventListener('abort', () => reader.close());
@@ -83,6 +87,7 @@ export async function interactive(options: InteractiveOptions, context: Context)
         prompt: undefined,
         picture: undefined,
         record: undefined,
+        shows,
       };
       if (isTerminal)
         note(
@@ -152,7 +157,7 @@ async function act(
     Object.assign(state, { picture, record, prompt });
     const { width, height } = picture;
     const { total } = watch.seconds();
-    show(picture, options, print);
+    show(picture, state, print);
     say(
       { output: output.path, prompt, seed, width, height, seconds: total },
       `${visible(output.path)} (${width}×${height}, seed ${seed}, ${total.toFixed(1)} s)`,
@@ -194,7 +199,7 @@ async function act(
       const { record } = readPictureText(bytes, name);
       Object.assign(state, { picture, record: undefined, prompt: record?.prompt ?? state.prompt });
       const { width, height } = picture;
-      show(picture, options, print);
+      show(picture, state, print);
       return say({ image: name, width, height }, `${visible(name)} (${width}×${height})`);
     }
     case 'save': {
@@ -223,12 +228,16 @@ async function act(
 const settled = ({ size, iterations }: State, { config }: Harmon): Making =>
   settleMaking({ imageSize: size, numIter: iterations }, config);
 
-/** The picture itself, where the results are read on a terminal. */
-function show(picture: Picture, { json }: InteractiveOptions, print: Context['print']): void {
+/** How pictures are shown where the results are read on a terminal. */
+async function previewOf({ json }: InteractiveOptions, isTerminal: boolean): Promise<PreviewKind | undefined> {
   const kind = json || !process.stdout.isTTY ? undefined : previewKind(process.env);
-  if (!kind) return;
+  return kind === 'blocks' && isTerminal && (await showsSixels(process.stdin, process.stdout)) ? 'sixel' : kind;
+}
+
+function show(picture: Picture, { shows }: State, print: Context['print']): void {
+  if (!shows) return;
   const isTrueColour = /truecolor|24bit/.test(process.env.COLORTERM ?? '');
-  print(preview(picture, kind, Math.min(process.stdout.columns || 80, 80), isTrueColour));
+  print(preview(picture, shows, Math.min(process.stdout.columns || 80, 80), isTrueColour));
 }
 
 /** A name that no file has yet: another number before the extension. */

@@ -1,11 +1,12 @@
-/** Pictures in a terminal: by kitty's graphics protocol where it is known, else two pixels a letter, with half blocks. */
+/** Pictures in a terminal: by kitty's graphics protocol or as sixels where it knows them, else two pixels a letter, with half blocks. */
 import type { Picture } from '../../src/harmon/index.ts';
 import { resize } from '../../src/harmon/image.ts';
 import { encodePng } from '../pictures.ts';
+import { sixels } from './sixel.ts';
 
-export type PreviewKind = 'kitty' | 'blocks';
+export type PreviewKind = 'kitty' | 'sixel' | 'blocks';
 
-/** What a terminal shows; nothing for one that must stay without colours. */
+/** What a terminal shows by its name; nothing for one that must stay without colours. Whether it shows sixels, only itself can say. */
 export function previewKind(env: Readonly<Record<string, string | undefined>>): PreviewKind | undefined {
   const { TERM = '', TERM_PROGRAM = '' } = env;
   if (env.KITTY_WINDOW_ID || TERM === 'xterm-kitty' || ['ghostty', 'WezTerm'].includes(TERM_PROGRAM)) return 'kitty';
@@ -15,7 +16,9 @@ export function previewKind(env: Readonly<Record<string, string | undefined>>): 
 
 /** The bytes that show a picture, at most `columns` letters wide, and a line break. */
 export function preview(picture: Picture, kind: PreviewKind, columns: number, isTrueColour = true): string {
-  return kind === 'kitty' ? kitty(picture) : halfBlocks(picture, columns, isTrueColour);
+  if (kind === 'kitty') return kitty(picture);
+  if (kind === 'sixel') return `${sixels(within(picture, MOST_SIXELS, MOST_SIXELS))}\n`;
+  return halfBlocks(picture, columns, isTrueColour);
 }
 
 const KITTY_CHUNK = 4096;
@@ -32,6 +35,16 @@ function kitty(picture: Picture): string {
 }
 
 const MOST_ROWS = 20;
+/** Pixels of a side that terminals show at least. */
+const MOST_SIXELS = 800;
+
+/** The picture, made smaller where it must be. */
+function within(picture: Picture, width: number, height: number): Picture {
+  const scale = Math.min(width / picture.width, height / picture.height);
+  if (scale >= 1) return picture;
+  const sides = [picture.width, picture.height].map((side) => Math.max(1, Math.round(side * scale)));
+  return resize(picture, sides[0], sides[1]);
+}
 
 /** Each letter is an upper half block: its colour the upper pixel, its background the lower one. */
 function halfBlocks(picture: Picture, columns: number, isTrueColour: boolean): string {

@@ -13,7 +13,7 @@ import { type Image2TextOptions, image2text } from './image2text.ts';
 import { type InteractiveOptions, interactive } from './interactive.ts';
 import { type Text2ImageOptions, text2image } from './text2image.ts';
 import { shardValue } from './shard.ts';
-import { number, seedOrNew, side, size, whole } from './values.ts';
+import { number, once, seedOrNew, side, size, whole } from './values.ts';
 import type { Context } from './session.ts';
 import { visibleLines } from './wording.ts';
 
@@ -29,6 +29,8 @@ const ITERATIONS = 'at most one a 16×16 square (default: 64 or all squares)';
 
 const LIST =
   'The list is JSON, [{ "prompt": "a dog" }, …], or one such object a line; - reads stdin. Other keys of an entry are kept in its .json.';
+
+const MANY = 'overtone caption describes a folder of pictures';
 
 const SQUARES =
   'Squares of 16 pixels that a mask or a box touches are made anew, all others stay bit for bit; the picture keeps its size.';
@@ -54,9 +56,13 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .description('Makes a picture from words.');
   text
     .optionsGroup('Picture:')
-    .option('--prompt <text>', `what it shows; - reads stdin (default: ${JSON.stringify(EXAMPLE_PROMPT)})`)
+    .option(
+      '--prompt <text>',
+      `what it shows; - reads stdin (default: ${JSON.stringify(EXAMPLE_PROMPT)})`,
+      once('--prompt'),
+    )
     .option('--output <file>', '.png or .jpg; {seed} and {prompt} are filled in', 'output.png')
-    .option('--from <picture>', 'make that picture again, but for what is said here')
+    .option('--from <picture>', 'make that picture again, but for what is said here', once('--from'))
     .option('--seed <n|new>', 'same seed and adapter, same picture (default: new)', seedOrNew('--seed'))
     .option('--sweep <name=a,b>', 'a labelled sheet of cfg, temperature, …; twice: rows', collect);
   withMakingOptions(text);
@@ -70,14 +76,15 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .description('Makes part of a picture anew, varies it, or adds to its sides.\n\n' + SQUARES);
   change
     .optionsGroup('Picture:')
-    .requiredOption('--image <file>', 'PNG, JPEG, WebP, GIF or TIFF; - reads stdin')
+    .option('--image <file>', 'PNG, JPEG, WebP, GIF or TIFF; - reads stdin', once('--image'))
+    .option('--from <picture>', 'make that edit again, of the same --image', once('--from'))
     .option('--read-as-reference', 'ignore its EXIF orientation, drop its alpha')
-    .option('--prompt <text>', 'what all of it shows; - reads stdin (default: its own)')
+    .option('--prompt <text>', 'what all of it shows; - reads stdin (default: its own)', once('--prompt'))
     .option('--output <file>', '.png or .jpg; {seed} and {prompt} are filled in', 'edited.png')
     .option('--seed <n|new>', 'same seed and adapter, same edit (default: new)', seedOrNew('--seed'))
     .option('--image-size <pixels>', 'longest side it is brought to first (default: as it is)', longest)
     .optionsGroup('What is made anew:')
-    .option('--mask <file>', 'a picture of any size: white, or what is transparent')
+    .option('--mask <file>', 'a picture of any size: white, or what is transparent', once('--mask'))
     .option('--box <x,y,w,h>', 'pixels of the picture; may be given more than once', boxes)
     .option('--variation <share>', 'this share of its squares, chosen by the seed: 0.3', share)
     .option('--extend <side=n>', 'n squares on a side: left=2,top=1 or left,right=2', extension);
@@ -95,9 +102,9 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .description('Describes a picture, or answers a question about it.');
   image
     .optionsGroup('Question:')
-    .requiredOption('--image <file>', 'PNG, JPEG, WebP, GIF or TIFF; - reads stdin')
+    .requiredOption('--image <file>', 'PNG, JPEG, WebP, GIF or TIFF; - reads stdin', once('--image', MANY))
     .option('--read-as-reference', 'ignore its EXIF orientation, drop its alpha')
-    .option('--prompt <text>', 'the question; - reads stdin (default: to describe it)')
+    .option('--prompt <text>', 'the question; - reads stdin (default: to describe it)', once('--prompt'))
     .option('--image-size <pixels>', `side it is brought to, ${SIZES}`, side('--image-size'))
     .option('--max-new-tokens <n>', 'longest answer', whole('--max-new-tokens', 1, 1 << 20), 1024);
   withModelOptions(image)
@@ -130,7 +137,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .option('--output <file>', 'JSON lines; - writes stdout', 'captions.jsonl')
     .option('--side-files', 'also a .txt beside each picture')
     .optionsGroup('Question:')
-    .option('--prompt <text>', 'the question; - reads stdin (default: to describe it)')
+    .option('--prompt <text>', 'the question; - reads stdin (default: to describe it)', once('--prompt'))
     .option('--image-size <pixels>', `side they are brought to, ${SIZES}`, side('--image-size'))
     .option('--max-new-tokens <n>', 'longest answer', whole('--max-new-tokens', 1, 1 << 20), 1024);
   withModelOptions(captions)

@@ -1,13 +1,15 @@
 /** `overtone text2image`: words to a picture file. */
-import { ArgumentError, type Quantised, isQuantised } from '../../src/engine/index.ts';
+import { ArgumentError } from '../../src/engine/index.ts';
 import { tile } from '../../src/harmon/index.ts';
 import type { ModelPaths } from '../model.ts';
 import { identify } from '../model_hash.ts';
 import { type PictureRecord, settingsOf } from '../../src/harmon/record.ts';
 import { EXAMPLE_PROMPT } from './demo.ts';
+import { nameOfPicture } from './edit_from.ts';
 import { readPrompt, readRecord } from './input.ts';
 import { type MakingOptions, requestOf, settleMaking } from './making.ts';
 import { checkOutput, fillName } from './output_file.ts';
+import { otherWeights, rememberedForm } from './remembered.ts';
 import { type Context, makeSeries, withModel } from './session.ts';
 import { drawLabels, labelledSheet, sheetSize } from './sheet.ts';
 import { type SweepAxis, type SweepPoint, sweepAxes } from './sweep.ts';
@@ -34,9 +36,10 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
   if (options.from === '-' && options.prompt === '-')
     throw new ArgumentError('--from and --prompt must not both be read from stdin: name a file for one of them');
   const from = options.from === undefined ? undefined : await readRecord(options.from, signal);
+  const source = from?.edit?.picture;
   if (from?.edit)
     throw new ArgumentError(
-      `--from must be a picture made from words but ${quote(options.from!)} is an edit of another one: edit that one again`,
+      `--from must be a picture made from words but ${quote(options.from!)} is an edit of another one${source ? ` (${nameOfPicture(source)})` : ''}: overtone edit --from ${quote(options.from!)} --image makes it again from that one`,
     );
   const seed = (options.seed === 'new' ? undefined : (options.seed ?? from?.seed)) ?? randomSeed();
   const asked = options.prompt ?? from?.prompt ?? EXAMPLE_PROMPT;
@@ -61,7 +64,8 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
       }));
       const identity = identify(files, signal); // while the device opens
       identity.catch(() => undefined);
-      if (from && isOther(from.model, await identity)) note(otherModel(from, await identity));
+      const differs = from && otherWeights(from, await identity);
+      if (differs) note(differs);
       return { making, points, identity };
     },
     async (harmon, { making, points, identity }, watch) => {
@@ -88,12 +92,6 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
   );
 }
 
-/** The quantised form that the picture was made with. */
-function rememberedForm(from: PictureRecord | undefined): Quantised | undefined {
-  const form = from?.model.weights ?? '';
-  return isQuantised(form) ? form : undefined;
-}
-
 const labelsOf = (axis: SweepAxis | undefined): string[] => axis?.points.map(({ label }) => label) ?? [];
 
 /** The places of a sheet, row by row; one place without axes. */
@@ -101,11 +99,3 @@ function pointsOf([columns, rows]: readonly SweepAxis[]): SweepPoint[] {
   const all = (axis: SweepAxis | undefined): SweepPoint[] => axis?.points.map(({ point }) => point) ?? [{}];
   return all(rows).flatMap((row) => all(columns).map((column) => ({ ...column, ...row })));
 }
-
-const isOther = (a: PictureRecord['model'], b: PictureRecord['model']): boolean =>
-  a.hash !== b.hash || a.weights !== b.weights;
-
-const otherModel = ({ model: was }: PictureRecord, is: PictureRecord['model']): string =>
-  `The picture was made with other weights (${nameOf(was)}) than these (${nameOf(is)}): the new one will differ.\n`;
-
-const nameOf = ({ name, hash, weights }: PictureRecord['model']): string => `${name} ${hash.slice(0, 10)} ${weights}`;

@@ -17,6 +17,16 @@ export const whole =
     throw new ArgumentError(`${option} must be a whole number from ${range} but is ${quote(text)}`);
   };
 
+/** A parser of texts that refuses a second one, which would silently replace the first. */
+export const once =
+  (option: string, cure = '') =>
+  (text: string, before?: string): string => {
+    if (before === undefined) return text;
+    throw new ArgumentError(
+      `${option} must be given once but is given as ${quote(before)} and as ${quote(text)}${cure && `: ${cure}`}`,
+    );
+  };
+
 /** A parser of seeds: a number, or the word for another one each time. */
 export const seedOrNew =
   (name: string) =>

@@ -31,9 +31,19 @@ export interface PictureRecord {
 
 /** An edit, its squares of 16 pixels row by row: `#` for those under the mask, `.` for others. */
 export interface EditRecord {
+  /** The picture that was edited; records of the first versions do not have it. */
+  readonly picture?: EditedPicture;
   readonly mask?: readonly string[];
   readonly variation?: number;
   readonly extend?: Readonly<Partial<Record<'left' | 'right' | 'top' | 'bottom', number>>>;
+}
+
+/** A picture by its pixels, as they were edited. */
+export interface EditedPicture {
+  /** Of its RGB bytes. */
+  readonly sha256: string;
+  readonly width: number;
+  readonly height: number;
 }
 
 /** Which weights, in which form. */
@@ -158,13 +168,21 @@ function editRecord(edit: Record<string, unknown>, read: Read): EditRecord {
   const sides = has('extend') ? read(edit, 'extend', isObject) : {};
   const extend = Object.keys(sides).map((side) => [side, read(sides, side, isCount(0, 256))]);
   return {
+    ...(has('picture') && { picture: editedPicture(read(edit, 'picture', isObject), read) }),
     ...(has('mask') && { mask: read(edit, 'mask', isRows) }),
     ...(has('variation') && { variation: read(edit, 'variation', isNumber) }),
     ...(has('extend') && { extend: Object.fromEntries(extend) as EditRecord['extend'] }),
   };
 }
 
+const editedPicture = (picture: Record<string, unknown>, read: Read): EditedPicture => ({
+  sha256: read(picture, 'sha256', isSha256),
+  width: read(picture, 'width', isCount(1, 65535)),
+  height: read(picture, 'height', isCount(1, 65535)),
+});
+
 const isText = (value: unknown): value is string => typeof value === 'string';
+const isSha256 = (value: unknown): value is string => isText(value) && /^[\da-f]{64}$/.test(value);
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.length >= 1 && value.length <= 2 && value.every(isText);
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);

@@ -52,28 +52,37 @@ it('prints one JSON object for each result', async () => {
   expect(said).toMatchObject({ question: 'Describe the image in detail.', text: expect.any(String) as string });
 });
 
+/** The session on a terminal of its own. */
+function onTerminal() {
+  const folder = mkdtempSync(join(tmpdir(), 'overtone-terminal-'));
+  const command = `"${process.execPath}" "${MAIN}" --no-progress --seed 5`;
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
+    cwd: folder,
+    env: { ...process.env, TERM: 'xterm-256color', COLORTERM: 'truecolor', NO_COLOR: '', TERM_PROGRAM: '' },
+  });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  let seen = '';
+  child.stdout.on('data', (bytes) => (seen += String(bytes)));
+  return {
+    folder,
+    child,
+    seen: () => seen,
+    ended: new Promise<number | null>((resolve) => child.on('close', resolve)),
+    until: (text: string) => expect.poll(() => seen, { timeout: 30_000 }).toContain(text),
+    type(text: string) {
+      seen = '';
+      child.stdin.write(text);
+    },
+  };
+}
+
 it.runIf(process.platform === 'linux')(
   'on a terminal shows the picture, and Ctrl-C stops the work but not the session',
   async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'overtone-terminal-'));
-    const command = `"${process.execPath}" "${MAIN}" --no-progress --seed 5`;
-    const child = spawn('script', ['-qec', command, '/dev/null'], {
-      cwd: folder,
-      env: { ...process.env, TERM: 'xterm-256color', COLORTERM: 'truecolor', NO_COLOR: '', TERM_PROGRAM: '' },
-    });
-    onTestFinished(() => {
-      child.kill('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
-    });
-    let seen = '';
-    child.stdout.on('data', (bytes) => (seen += String(bytes)));
-    const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-    const until = (text: string) => expect.poll(() => seen, { timeout: 30_000 }).toContain(text);
-    const type = (text: string) => {
-      seen = '';
-      child.stdin.write(text);
-    };
-
+    const { folder, child, seen, ended, until, type } = onTerminal();
     await until('› ');
     type('/size 1024\ra dog\r');
     await until('a dog');
@@ -83,7 +92,7 @@ it.runIf(process.platform === 'linux')(
     expect(readdirSync(join(folder, 'pictures'))).toEqual([]);
     type('/size 32\r/iterations 2\ra cat\r');
     await until('pictures/5-a-cat.png');
-    expect(seen).toContain('m▀');
+    expect(seen()).toContain('m▀');
     type('/seed -1\r/edit box 99,0,9,9 a fox\r');
     await until('/seed must be');
     await until('the box must touch the picture, which is 32×32');
@@ -95,3 +104,16 @@ it.runIf(process.platform === 'linux')(
     expect(await ended).toBe(0);
   },
 );
+
+it.runIf(process.platform === 'linux')('draws sixels where the terminal says that it shows them', async () => {
+  const { seen, ended, until, type } = onTerminal();
+  await until('\x1b[c');
+  type('\x1b[?62;4c');
+  await until('› ');
+  expect(seen()).not.toContain('62;4c'); // the answer is no typed line
+  type('/size 32\r/iterations 2\ra cat\r');
+  await until('pictures/5-a-cat.png');
+  expect(seen()).toContain('\x1bP0;1q"1;1;32;32#');
+  type('/quit\r');
+  expect(await ended).toBe(0);
+});
