@@ -6,11 +6,15 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { isEntryDone, saveEntry } from '../../node/cli/batch_files.ts';
 import { convertModel } from '../../node/convert.ts';
-import { openModelFiles } from '../../node/model.ts';
-import { FileError } from '../../src/engine/index.ts';
-import { points } from '../support/every_fault.ts';
+import { type ModelFiles, embeddedModel } from '../../node/model.ts';
+import { FileError, openTensorFile } from '../../src/engine/index.ts';
+import { bytesSource } from '../../src/engine/formats/source.ts';
+import { every, points } from '../support/every_fault.ts';
 import { FAILURES, plan } from '../support/failing_files.ts';
+import { tinyTokenizer } from '../support/golden.ts';
 import { record } from '../support/record.ts';
+import { writeSafetensors } from '../support/safetensors.ts';
+import { smallConfig, smallWeights } from '../support/small_model.ts';
 
 vi.mock('node:fs/promises', async (original) => {
   const { failing } = await import('../support/failing_files.ts');
@@ -60,11 +64,26 @@ async function everyWrite(
   console.log(`${total} points of ${calls.length} changes of the disk`);
 }
 
-test('convert', async () => {
-  const files = await openModelFiles({});
-  await everyWrite(() => convertModel(files, folder, { shardBytes: 8e6 }), 0);
-  await files.close();
-}, 7_200_000);
+/** The files of a small model, all in memory but the tokenizer, and the size of a third of it. */
+async function smallFiles(): Promise<{ files: ModelFiles; shardBytes: number }> {
+  const made = smallWeights();
+  const tensors = [...made.tensors.values()].map(async (entry) => ({ ...entry, bytes: await made.read(entry.name) }));
+  const bytes = writeSafetensors(await Promise.all(tensors));
+  const files: ModelFiles = {
+    config: smallConfig,
+    tokenizer: tinyTokenizer(),
+    tokenizerPath: join(embeddedModel(), 'tokenizer.json'),
+    weights: await openTensorFile(bytesSource('memory', bytes)),
+    close: () => Promise.resolve(),
+  };
+  return { files, shardBytes: Math.ceil(bytes.length / 3) };
+}
+
+test('convert', { timeout: every ? 1_800_000 : 120_000 }, async () => {
+  const { files, shardBytes } = await smallFiles();
+  await everyWrite(() => convertModel(files, folder, { shardBytes }), 2);
+  expect(Object.keys(await contents()).filter((name) => name.endsWith('.safetensors')).length).toBeGreaterThan(2);
+});
 
 test('an entry of a batch', async () => {
   const entry = { index: 3, caption: 'a dog.', text: '{"prompt": "a dog"}' };
