@@ -14,7 +14,8 @@ export interface Tally {
   readonly wrong: readonly string[];
 }
 
-interface PromptCase {
+/** A prompt and what is to be seen where. */
+export interface PromptCase {
   readonly prompt: string;
   readonly expect: readonly (Place & { readonly object: string })[];
 }

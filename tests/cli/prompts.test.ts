@@ -100,4 +100,13 @@ describe('the command line', () => {
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^overtone: \[context\] .* 32768 positions but take \d+: .*\n$/);
   });
+
+  it('says of eight thousand words how many positions they would take', async () => {
+    const args = 'text2image --prompt - --image-size 16 --num-iter 1'.split(' ');
+    const { code, stderr } = await overtone(args, { input: 'extraordinary '.repeat(8000) });
+    expect([code, stderr]).toEqual([
+      2,
+      'overtone: [context] prompt, picture and answer must fit 32768 positions but take 88038: choose a smaller picture, a shorter text or fewer new tokens\n',
+    ]);
+  });
 });
