@@ -140,6 +140,9 @@ export const list: CaseList = {
     convCase(13, 23, 96, 40, { k: 1, dtype: 'bf16', bias: false }),
     convCase(33, 67, 32, 4, { scale: 1e6 }), // more than four lines of a flat image
     convCase(5, 11, 64, 32, { upsampled: true, residual: true }),
+    convCase(9, 16, 64, 3, { dtype: 'bf16' }), // conv2d_rows along the positions, a whole run and its edge
+    convCase(70, 17, 64, 4, { residual: true, bias: false }),
+    convCase(5, 7, 68, 1, { upsampled: true }),
     convCase(1450, 1450, 4, 1, { k: 1 }), // more workgroups than one dimension takes
     // the VAE of the embedded model, then of the published ones at 256 and 512 pixels, up to the whole picture
     convCase(128, 128, 32, 32, { residual: true, timed: true }),

@@ -1,5 +1,6 @@
 /** conv2d(x, weight, bias?, { stride, pad }): a 3×3 or 1×1 convolution of one picture, with residual and upsampling taken over by fusion. */
 import { type Conv2dOptions, conv2dShader, conv2dTile } from '../../../shaders/conv2d.ts';
+import { conv2dRowsColumns, conv2dRowsShader, conv2dRun } from '../../../shaders/conv2d_rows.ts';
 import { conv2dSubgroupDepth, conv2dSubgroupShader, conv2dSubgroupTile } from '../../../shaders/conv2d_subgroup.ts';
 import { subgroupColumns, subgroupLanes } from '../../../shaders/linear_subgroup.ts';
 import { GraphError } from '../errors.ts';
@@ -38,45 +39,8 @@ const conv2dOp: Op<Conv2dAttrs> = {
   flops: ({ inputs, attrs, output }) => mul(2 * attrs.kernel ** 2, rows(output), width(output), width(inputs.x)),
   split: splitPicture,
   lower(node, context) {
-    const { inputs, attrs, output } = node;
-    const { x, residual } = inputs;
     if (bySubgroups(node, context)) return [lowerSubgroup(node, context)];
-    const weight = context.weight(inputs.weight, { layout: 'ohwi' });
-    const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
-    const [height, breadth, channels] = pictureShape('conv2d', 'x', x);
-    const seen = attrs.upsampled ? 2 : 1;
-    return [
-      {
-        label: 'conv2d',
-        shader: conv2dShader({
-          weight: weight.dtype as Conv2dOptions['weight'],
-          bias: !!bias,
-          vector: channels % 4 === 0,
-        }),
-        bind: {
-          weight: { weight, part: 0 },
-          x: { tensor: x },
-          ...(bias && { bias: { weight: bias, part: 0 } }),
-          residual: { tensor: residual ?? x },
-          y: { tensor: output },
-        },
-        params: {
-          positions: rows(output),
-          width: output.shape[1],
-          columns: width(output),
-          channels,
-          kernel: attrs.kernel,
-          stride: attrs.stride,
-          top: attrs.top,
-          left: leadingZeros(attrs.padding),
-          x_height: seen * height,
-          x_width: seen * breadth,
-          shift: seen - 1,
-          residual: residual ? 1 : 0,
-        },
-        groups: mul(ceilDiv(rows(output), conv2dTile), ceilDiv(width(output), conv2dTile)),
-      },
-    ];
+    return [lowering(node, context) === 'rows' ? lowerRows(node, context) : lowerTile(node, context)];
   },
   absorb(node, next) {
     if (next.op.name !== 'add' || node.inputs.residual) return undefined;
@@ -99,6 +63,74 @@ function bySubgroups({ inputs: { x }, attrs, output }: Node<Conv2dAttrs>, contex
   const worth = attrs.stride === 1 || width(x) >= 128;
   const fits = width(x) % conv2dSubgroupDepth === 0 && width(output) % 4 === 0 && worth;
   return context.limits.subgroupSize === subgroupLanes && fits && fitsFlatImage(x, context.limits);
+}
+
+/**
+ * Which of the kernels without shuffles: `conv2d_rows` where subgroups have four lanes, and for few channels on others, unless the model is so narrow
+ * that another kernel takes longer to compile than it saves.
+ */
+function lowering({ inputs, attrs, output }: Node<Conv2dAttrs>, context: Lowering): 'rows' | 'tile' {
+  const [from, to] = [width(inputs.x), width(output)];
+  if (from % 4 !== 0) return 'tile';
+  const rowsFirst = context.limits.subgroupSize === 4 || (to <= conv2dRowsColumns && from >= 64);
+  const { kernel, stride } = attrs;
+  // stretches of a large picture are answered alike
+  const facts = { kernel, stride, from, to, breadth: output.shape[1], upsampled: attrs.upsampled };
+  return context.pick(facts, rowsFirst ? ['rows', 'tile'] : ['tile', 'rows']);
+}
+
+/** What both kernels without shuffles are given. */
+function operands({ inputs, attrs, output }: Node<Conv2dAttrs>, context: Lowering) {
+  const { x, residual } = inputs;
+  const weight = context.weight(inputs.weight, { layout: 'ohwi' });
+  const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
+  const [height, breadth, channels] = pictureShape('conv2d', 'x', x);
+  const seen = attrs.upsampled ? 2 : 1;
+  const bind: Record<string, Operand> = {
+    weight: { weight, part: 0 },
+    x: { tensor: x },
+    ...(bias && { bias: { weight: bias, part: 0 } }),
+    residual: { tensor: residual ?? x },
+    y: { tensor: output },
+  };
+  const sizes = { width: output.shape[1], columns: width(output), channels };
+  const sight = {
+    top: attrs.top,
+    left: leadingZeros(attrs.padding),
+    x_height: seen * height,
+    x_width: seen * breadth,
+    shift: seen - 1,
+    residual: residual ? 1 : 0,
+  };
+  return { weight: weight.dtype as Conv2dOptions['weight'], bind, sizes, sight };
+}
+
+function lowerTile(node: Node<Conv2dAttrs>, context: Lowering): Dispatch {
+  const { attrs, output, inputs } = node;
+  const { weight, bind, sizes, sight } = operands(node, context);
+  return {
+    label: 'conv2d',
+    shader: conv2dShader({ weight, bias: !!inputs.bias, vector: sizes.channels % 4 === 0 }),
+    bind,
+    params: { positions: rows(output), ...sizes, kernel: attrs.kernel, stride: attrs.stride, ...sight },
+    groups: mul(ceilDiv(rows(output), conv2dTile), ceilDiv(width(output), conv2dTile)),
+  };
+}
+
+function lowerRows(node: Node<Conv2dAttrs>, context: Lowering): Dispatch {
+  const { attrs, output, inputs } = node;
+  const { kernel, stride } = attrs;
+  const { weight, bind, sizes, sight } = operands(node, context);
+  const [height, breadth, columns] = pictureShape('conv2d', 'y', output);
+  const lanes = columns <= conv2dRowsColumns ? 1 : 8;
+  const runs = height * Math.ceil(breadth / conv2dRun);
+  return {
+    label: 'conv2d_rows',
+    shader: conv2dRowsShader({ weight, bias: !!inputs.bias, kernel: kernel as 1 | 3, stride, lanes }),
+    bind,
+    params: { height, ...sizes, ...sight },
+    groups: Math.ceil(runs / (64 / lanes)) * Math.ceil(columns / (conv2dRowsColumns * lanes)),
+  };
 }
 
 function lowerSubgroup({ inputs, attrs, output }: Node<Conv2dAttrs>, context: Lowering): Dispatch {
