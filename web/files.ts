@@ -22,6 +22,8 @@ export interface FileSet {
   readonly name: string;
   readonly names: readonly string[];
   open(name: string, signal?: AbortSignal): Promise<ByteSource>;
+  /** The files are of no more use. */
+  release?(): void;
 }
 
 /** How far the reading of a model's files has come, bytes. */

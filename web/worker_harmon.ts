@@ -15,9 +15,10 @@ import type { DeviceInfo, MemoryUse } from './device.ts';
 import { embeddedUrls } from './embedded.ts';
 import { WorkerError } from './errors.ts';
 import type { OpenFilesOptions, OpenProgress } from './files.ts';
-import { type ModelSource, type SentSource, sentSource } from './model.ts';
+import { ownWorker, whenDead } from './own_worker.ts';
 import type { Timings } from './phases.ts';
 import { Client, type Heartbeat } from './rpc/client.ts';
+import { type ModelSource, type SentSource, sentSource } from './source.ts';
 import type { DescribeArgs, DescribeItem, GenerateArgs, GenerateItem, LostEvent, OpenArgs } from './worker_methods.ts';
 
 export interface OpenInWorkerOptions extends OpenFilesOptions {
@@ -46,10 +47,6 @@ export async function openModelInWorker(source: ModelSource, options: OpenInWork
     throw error;
   }
 }
-
-/** The package's own worker; a bundler finds its file by this line. */
-const ownWorker = (): Worker =>
-  new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'overtone' });
 
 export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'describe' | 'destroy'> {
   private worker: Worker | undefined;
@@ -83,11 +80,7 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
     const client = new Client(worker, (error) => this.die(worker, error), heartbeat);
     this.worker = worker;
     this.client = client;
-    worker.onerror = (event) => {
-      const why = event.message || 'its file did not load';
-      this.die(worker, new WorkerError(`[worker] the worker must keep running but ended: ${why}: restart it`));
-    };
-    worker.onmessageerror = () => this.die(worker, new WorkerError('[worker] a message could not be read: restart it'));
+    whenDead(worker, (error) => this.die(worker, error));
     client.on<LostEvent>('lost', (lost) => this.tell('lost', lost));
     const args: OpenArgs = { source: this.source, urls: embeddedUrls(), quantise };
     const { signal, onProgress } = options;

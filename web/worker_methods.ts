@@ -11,11 +11,13 @@ import {
 import { identifyModel } from '../src/harmon/model_hash.ts';
 import type { OpenModel } from '../src/harmon/open.ts';
 import type { ModelIdentity } from '../src/harmon/record.ts';
+import { browserHost, ensureIn, verifyIn } from './cache.ts';
 import { type DeviceInfo, type MemoryUse, deviceInfo, memoryUse, openDevice } from './device.ts';
-import { embeddedFiles, openModelFiles } from './files.ts';
-import { type OpenModelOptions, type SentSource, filesOf } from './model.ts';
+import { type FileSet, type OpenFilesOptions, embeddedFiles, openModelFiles } from './files.ts';
+import type { OpenModelOptions } from './model.ts';
 import { Phases, type Timings } from './phases.ts';
 import { Moved } from './rpc/messages.ts';
+import { type SentSource, filesOf } from './source.ts';
 import type { Call, Method } from './rpc/serve.ts';
 
 export interface OpenArgs extends Pick<OpenModelOptions, 'quantise'> {
@@ -48,7 +50,7 @@ export interface LostEvent {
 
 /** `emit` tells the page what belongs to no call. */
 export function modelMethods(emit: (event: 'lost', value: LostEvent) => void): Record<string, Method> {
-  let opened: { model: OpenModel; quantise: OpenArgs['quantise'] } | undefined;
+  let opened: { files: FileSet; model: OpenModel; quantise: OpenArgs['quantise'] } | undefined;
   let device: Device | undefined;
   let harmon: Harmon | undefined;
   const runs = new Map<number, GenerateProgress>();
@@ -87,8 +89,13 @@ export function modelMethods(emit: (event: 'lost', value: LostEvent) => void): R
     async open({ source, urls, quantise }: OpenArgs, { signal, tell }: Call): Promise<HarmonConfig> {
       phases.start('open');
       const options = { signal, onProgress: tell };
-      const files = await filesOf(source, urls, options);
-      opened = { model: await openModelFiles(files, embeddedFiles(urls), options), quantise };
+      const files = await filesOf(source, urls, options, ensureHere);
+      try {
+        opened = { files, model: await openModelFiles(files, embeddedFiles(urls), options), quantise };
+      } catch (error) {
+        files.release?.();
+        throw error;
+      }
       phases.mark('files');
       return start();
     },
@@ -153,9 +160,14 @@ export function modelMethods(emit: (event: 'lost', value: LostEvent) => void): R
     /** Loses the device as a driver would, for tests of what comes after. */
     loseDevice: (): void => alive(device).gpu.destroy(),
 
-    close,
+    /** Downloads a folder without opening it. */
+    ensure: ({ url }: { url: string }, { signal, tell }: Call) => ensureHere(url, { signal, onProgress: tell }),
+    verify: ({ url }: { url: string }, { signal, tell }: Call) =>
+      verifyIn(browserHost(), url, { signal, onProgress: tell }),
   };
 }
+
+const ensureHere = (url: string, options: OpenFilesOptions) => ensureIn(browserHost(), url, options);
 
 const buffersOf = (pictures: readonly Picture[]): ArrayBuffer[] => {
   const buffers = pictures.flatMap((picture) => {

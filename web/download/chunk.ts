@@ -2,11 +2,13 @@
 import { FileError } from '../../src/engine/index.ts';
 import { type ManifestFile, chunkRange } from '../../src/harmon/manifest.ts';
 
+/** SHA-256, 32 bytes. */
+export const digest = async (bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> =>
+  new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+
 /** SHA-256 in hexadecimal digits. */
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
+export const sha256 = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> =>
+  Array.from(await digest(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** Checks a whole file. @throws FileError naming it when its length or any chunk is another. */
 export async function checkChunks(

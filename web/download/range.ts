@@ -1,0 +1,183 @@
+/**
+ * One range of a file by HTTP, whatever the server does: what arrived before a break is kept and the rest is asked for again; a server that
+ * stalls, answers another range or says that it is busy is asked a few times, with growing waits.
+ */
+import { FileError, throwIfAborted } from '../../src/engine/index.ts';
+
+/** What fetching stands on; tests bring their own. */
+export interface Net {
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  /** @throws AbortError when the signal fires first. */
+  sleep(ms: number, signal: AbortSignal | undefined): Promise<void>;
+  /** Milliseconds in which at least `LEAST` bytes must arrive. */
+  readonly patience: number;
+}
+
+/** Bytes that count as progress. */
+const LEAST = 16 * 1024;
+/** Failures in a row without progress. */
+const TRIES = 4;
+const LONGEST_WAIT = 60_000;
+
+/** The server sends whole files only. */
+export class WholeOnly extends Error {}
+
+/** A failure that another try may mend. */
+export class Unlucky extends Error {
+  constructor(
+    message: string,
+    /** Milliseconds that the server asked to wait. */
+    readonly wait?: number,
+  ) {
+    super(message);
+  }
+}
+
+/** More than was asked for: none of it counts. */
+class TooLong extends Unlucky {}
+
+export interface Range {
+  readonly url: string;
+  readonly offset: number;
+  readonly length: number;
+  /** Bytes of the whole file, as the manifest has it. */
+  readonly size: number;
+}
+
+/**
+ * Bytes `offset` to `offset + length`. `onBytes` is told of each piece. @throws FileError naming the address when the server gives up or gives
+ * something else; WholeOnly for one that ignores ranges; AbortError.
+ */
+export async function fetchRange(
+  net: Net,
+  range: Range,
+  signal?: AbortSignal,
+  onBytes: (bytes: number) => void = () => undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(range.length);
+  let have = 0;
+  await tries(net, range.url, signal, async () => {
+    const before = have;
+    try {
+      const first = range.offset + have;
+      const last = range.offset + range.length - 1;
+      const headers = { Range: `bytes=${first}-${last}` };
+      await receive(net, range.url, headers, signal, {
+        check: (response) => checkRange(response, first, last, range),
+        take(piece) {
+          if (have + piece.length > range.length)
+            throw new TooLong(`it must send ${range.length} bytes from ${range.offset} on but sends more`);
+          bytes.set(piece, have);
+          have += piece.length;
+          onBytes(piece.length);
+        },
+      });
+      if (have < range.length) throw new Unlucky(`it must send ${range.length} bytes but ended after ${have}`);
+    } catch (error) {
+      if (error instanceof TooLong) {
+        onBytes(-have);
+        have = 0;
+      }
+      if (have - before >= LEAST) return false;
+      throw error;
+    }
+    return true;
+  });
+  return bytes;
+}
+
+/** Runs `attempt` until it is done (true), made progress (false, which is tried again at once), or failed too often. */
+export async function tries(
+  net: Net,
+  url: string,
+  signal: AbortSignal | undefined,
+  attempt: () => Promise<boolean>,
+): Promise<void> {
+  for (let failed = 0; ;) {
+    throwIfAborted(signal, url);
+    try {
+      if (await attempt()) return;
+      failed = 0;
+    } catch (error) {
+      throwIfAborted(signal, url);
+      if (!(error instanceof Unlucky)) throw error;
+      if (++failed >= TRIES) throw new FileError(`${url}: ${error.message}: try again later`, { cause: error });
+      await net.sleep(Math.min(error.wait ?? 500 * 4 ** (failed - 1), LONGEST_WAIT), signal);
+    }
+  }
+}
+
+/** One request and its body, piece by piece. @throws Unlucky, FileError, WholeOnly. */
+export async function receive(
+  net: Net,
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal | undefined,
+  { check, take }: { check(response: Response): void; take(piece: Uint8Array): void | Promise<void> },
+): Promise<void> {
+  const stop = new AbortController();
+  const abort = () => stop.abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  let stalled = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const watch = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      stalled = true;
+      stop.abort();
+    }, net.patience);
+  };
+  const broke = (error: unknown): never => {
+    if (stalled) throw new Unlucky(`it must send something but was silent for ${Math.round(net.patience / 1000)} s`);
+    throw new Unlucky(`the connection must hold but broke (${error instanceof Error ? error.message : String(error)})`);
+  };
+  try {
+    watch();
+    const response = await net.fetch(url, { headers, signal: stop.signal, cache: 'no-store' }).catch(broke);
+    refuse(response, url);
+    check(response);
+    const reader = response.body!.getReader();
+    let fresh = 0;
+    for (;;) {
+      const { done, value } = await reader.read().catch(broke);
+      if (done) return;
+      if ((fresh += value.length) >= LEAST) {
+        fresh = 0;
+        watch();
+      }
+      await take(value);
+    }
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+    stop.abort();
+  }
+}
+
+/** @throws Unlucky for what may pass, FileError for what will not. */
+function refuse({ status, headers, ok }: Response, url: string): void {
+  if (ok) return;
+  if (status === 416)
+    throw new FileError(
+      `${url}: must be as long as the model's list says but is shorter: it has changed there; delete the download and start again`,
+    );
+  if (status === 408 || status === 429 || status >= 500)
+    throw new Unlucky(`the server must answer but says ${status}`, retryAfter(headers.get('Retry-After')));
+  throw new FileError(`${url}: must be there but the server answered ${status}: check the address`);
+}
+
+/** Seconds or a date, in milliseconds from now. */
+function retryAfter(value: string | null): number | undefined {
+  if (value === null) return undefined;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(ms) ? Math.max(ms, 0) : undefined;
+}
+
+function checkRange({ status, headers }: Response, first: number, last: number, { url, size }: Range): void {
+  if (/^text\/html/i.test(headers.get('Content-Type') ?? ''))
+    throw new FileError(`${url}: must be a file of the model but is a web page: check the address, or sign in there`);
+  if (status === 200) throw new WholeOnly();
+  const told = headers.get('Content-Range'); // hidden from pages of another origin unless the server exposes it
+  if (told !== null && told !== `bytes ${first}-${last}/${size}` && told !== `bytes ${first}-${last}/*`)
+    throw new Unlucky(`it must send bytes ${first}-${last} of ${size} but says ${JSON.stringify(told.slice(0, 80))}`);
+}
