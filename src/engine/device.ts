@@ -6,6 +6,7 @@ import { GpuError, type GpuErrorKind, OvertoneError } from './errors.ts';
 import type { Limits } from './op.ts';
 import type { PlanLimits } from './plan.ts';
 import { shaderInterface } from './shader.ts';
+import { Staging } from './staging.ts';
 import { type Pace, Stream } from './stream.ts';
 import { UniformPage } from './uniforms.ts';
 
@@ -75,6 +76,7 @@ export class Device {
   private uncaptured: GpuError | undefined;
 
   private page: UniformPage | undefined;
+  private staging: Staging | undefined;
   /** Starts slow, so that the first slices on an unknown device are short. */
   private readonly pace: Pace = { nsPerUnit: 0.5 };
 
@@ -93,7 +95,10 @@ export class Device {
   static async open(host: DeviceHost): Promise<Device> {
     const device = new Device(host);
     try {
-      device.page = await device.scope('uniforms', () => UniformPage.create(device));
+      await device.scope('uniforms and results', () => {
+        device.page = UniformPage.create(device);
+        device.staging = Staging.create(device);
+      });
     } catch (error) {
       device.destroy();
       throw error;
@@ -119,6 +124,11 @@ export class Device {
   /** Sum of all bytes alive. */
   get totalBytes(): number {
     return Object.values(this.bytes).reduce((a, b) => a + b, 0);
+  }
+
+  /** Bytes that the device itself needs for as long as it lives. */
+  get ownBytes(): number {
+    return this.page!.buffer.bytes + this.staging!.bytes;
   }
 
   now(): number {
@@ -341,20 +351,24 @@ export class Device {
   /** Copies `bytes` of a buffer into host memory. Waits for all work submitted before. */
   async read(buffer: DeviceBuffer, offset: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
     const size = Math.ceil(bytes / 4) * 4;
+    const label = `read ${buffer.label}`;
     let staging: DeviceBuffer | undefined;
+    let mapped: Promise<void> | undefined;
     try {
-      await this.scope(`read ${buffer.label}`, () => {
-        staging = this.createBuffer(`read ${buffer.label}`, size, 1 | 8, 'transfer'); // MAP_READ | COPY_DST
+      await this.scope(label, () => {
+        staging = this.staging!.take(label, size);
         const encoder = this.gpu.createCommandEncoder();
         encoder.copyBufferToBuffer(buffer.gpu, offset, staging.gpu, 0, size);
         this.gpu.queue.submit([encoder.finish()]);
+        mapped = staging.gpu.mapAsync(1, 0, size); // at once: waiting for the scope first would be another turn of the event loop
+        mapped.catch(() => undefined);
       });
-      await this.wait(`read ${buffer.label}`, staging!.gpu.mapAsync(1, 0, size));
+      await this.wait(label, mapped!);
       return new Uint8Array(staging!.gpu.getMappedRange(0, size).slice(0, bytes));
     } catch (error) {
-      throw this.failed(`read ${buffer.label}`, error);
+      throw this.failed(label, error);
     } finally {
-      staging?.destroy();
+      if (staging) this.staging!.give(staging);
     }
   }
 

@@ -38,7 +38,7 @@ for (const list of lists.filter(({ op }) => only.includes(op))) {
             for (const [name, values] of Object.entries(other.outputs))
               expect(bits(values), `${name} by ${variant} of ${key}`).toEqual(bits(outputs[name]));
         }
-      expect(device.totalBytes).toBe(device.bytes.uniforms);
+      expect(device.totalBytes).toBe(device.ownBytes);
     });
   });
 }

@@ -57,7 +57,7 @@ for (const { op, cases } of lists.filter((l) => !WHOLE.includes(l.op)))
           expect(firstDifference(y, expected[name]), `${name}, ${plan.dispatches.length} dispatches`).toBe(-1);
         split++;
       }
-      expect(device.totalBytes).toBe(device.bytes.uniforms);
+      expect(device.totalBytes).toBe(device.ownBytes);
     });
     test('some are split', () => {
       console.log(`${op}: ${split} plans split`);

@@ -48,7 +48,7 @@ export async function openSmall(host: DeviceHost, weights = smallWeights()): Pro
   const harmon = smallHarmon(device, weights);
   const close = () => {
     harmon.destroy();
-    const left = device.totalBytes - device.bytes.uniforms;
+    const left = device.totalBytes - device.ownBytes;
     device.destroy();
     if (left !== 0) throw new Error(`a destroyed model must hold nothing but holds ${left} bytes`);
   };
