@@ -3,7 +3,7 @@
  * no regression.
  */
 import type { BenchRecord, Row } from './record.ts';
-import { digits, table } from './table.ts';
+import { digits, table } from '../node/cli/columns.ts';
 
 export interface Compared {
   readonly what: string;

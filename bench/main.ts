@@ -1,5 +1,6 @@
 /** `npm run bench`: measures, prints, writes, compares. */
 import { CommanderError } from 'commander';
+import { digits } from '../node/cli/columns.ts';
 import { report } from '../node/cli/main.ts';
 import { createProgress } from '../node/cli/progress.ts';
 import { listen } from '../node/cli/signals.ts';
@@ -9,7 +10,7 @@ import { type BenchOptions, createProgram } from './program.ts';
 import type { BenchRecord } from './record.ts';
 import { checkWritable, readRecord, recordText } from './record_file.ts';
 import { measure } from './run.ts';
-import { calibrationLines, digits, failures, opTable, phaseLines, targetTable } from './table.ts';
+import { calibrationLines, failures, opTable, phaseLines, targetTable } from './table.ts';
 import { verdicts } from './targets.ts';
 
 const interrupts = listen();

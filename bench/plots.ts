@@ -2,7 +2,8 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { type BenchRecord, type Phase, type Row, fastestPeer } from './record.ts';
-import { digits, percent } from './table.ts';
+import { digits } from '../node/cli/columns.ts';
+import { percent } from './table.ts';
 
 const { document } = parseHTML('<!doctype html><html><body></body></html>');
 

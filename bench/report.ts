@@ -1,7 +1,8 @@
 /** The report: one HTML file with everything in it, no script, nothing fetched. */
 import { phasePlot, peersPlot, rooflinePlot, sharesPlot } from './plots.ts';
 import { type BenchRecord, type Row, fastestPeer } from './record.ts';
-import { calibrationLines, digits, failures, passesOf, percent, targetColumns } from './table.ts';
+import { digits } from '../node/cli/columns.ts';
+import { calibrationLines, failures, passesOf, percent, targetColumns } from './table.ts';
 import { verdicts } from './targets.ts';
 
 /** The page of a record. */

@@ -1,9 +1,8 @@
 /** A run of the benchmark: calibration, the tasks while their kernels are cold, then op after op. */
 import { cpus, totalmem } from 'node:os';
-import { readFileSync } from 'node:fs';
 import type { Progress } from '../node/cli/progress.ts';
-import { languageFeatures, openDevice } from '../node/device.ts';
-import { packageFile } from '../node/package.ts';
+import { coldDriver, languageFeatures, openDevice } from '../node/device.ts';
+import { packageInfo } from '../node/package.ts';
 import { type Device, OvertoneError, Timer, throwIfAborted } from '../src/engine/index.ts';
 import { calibrate } from './calibrate.ts';
 import { chosen, loadLists } from './cases.ts';
@@ -17,12 +16,6 @@ import type { BenchRecord, Row } from './record.ts';
 export interface BenchContext {
   readonly signal: AbortSignal;
   readonly progress: Progress;
-}
-
-/** Every kernel is to be compiled anew; our own process alone, before Dawn loads the driver. */
-function coldDriver(): void {
-  process.env.MESA_SHADER_CACHE_DISABLE = 'true';
-  process.env.__GL_SHADER_DISK_CACHE = '0';
 }
 
 export async function measure(options: BenchOptions, { signal, progress }: BenchContext): Promise<BenchRecord> {
@@ -95,9 +88,6 @@ function describe(device: Device): Pick<BenchRecord, 'adapter' | 'driver' | 'mac
 }
 
 function ownVersions(): Record<string, string> {
-  const { version, dependencies } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as {
-    version: string;
-    dependencies: Record<string, string>;
-  };
+  const { version, dependencies } = packageInfo();
   return { overtone: version, 'webgpu (Dawn)': dependencies.webgpu, node: process.versions.node };
 }

@@ -9,6 +9,12 @@ export interface NodeDeviceOptions {
   readonly features?: readonly GPUFeatureName[];
 }
 
+/** From now on the driver compiles every kernel anew; of this process alone, and only before it opens its first device. */
+export function coldDriver(): void {
+  process.env.MESA_SHADER_CACHE_DISABLE = 'true';
+  process.env.__GL_SHADER_DISK_CACHE = '0';
+}
+
 /** Dawn's GPU object must stay referenced while its device lives. */
 const kept = globalThis as { overtoneGpu?: GPU };
 

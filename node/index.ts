@@ -12,4 +12,5 @@ export { type ConvertOptions, type Converted, convertModel } from './convert.ts'
 export { type PictureText, encodeRecorded, readPictureText } from './picture_text.ts';
 export type { ModelIdentity, PictureRecord } from '../src/harmon/record.ts';
 export { type DecodeOptions, MAX_PIXELS, decodePicture, encodeJpeg, encodePng } from './pictures.ts';
+export { keepTuned, tuneFile, tunedChoices } from './tune_file.ts';
 export { type FileSource, fileSource, writeFileAtomic } from './files.ts';

@@ -7,6 +7,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import {
   ArgumentError,
+  type Choices,
   type Device,
   FileError,
   type Quantised,
@@ -60,6 +61,8 @@ export interface ModelFiles extends OpenModel {
 export interface OpenHarmonOptions extends ModelPaths {
   /** A device to share, which stays its owner's; without, the model opens its own and destroys it with itself. */
   readonly device?: Device;
+  /** Variants of kernels to use in place of the defaults, such as `tunedChoices` of the device. */
+  readonly choices?: Choices;
   readonly signal?: AbortSignal;
 }
 
@@ -77,7 +80,7 @@ export async function openHarmon(options: OpenHarmonOptions = {}): Promise<Harmo
   try {
     device = options.device ?? (await openDevice());
     throwIfAborted(options.signal, 'open');
-    return harmonOf(files, device, { ownsDevice: !options.device });
+    return harmonOf(files, device, { ownsDevice: !options.device, choices: options.choices });
   } catch (error) {
     if (!options.device) device?.destroy();
     await files.close();
@@ -93,6 +96,7 @@ const KEYS: Record<keyof OpenHarmonOptions, true> = {
   tokenizer: true,
   quantise: true,
   device: true,
+  choices: true,
   signal: true,
 };
 
@@ -105,11 +109,17 @@ function checkOptions(options: OpenHarmonOptions): void {
       throw new ArgumentError(`[openHarmon] ${key} must be a path, a string, but is ${wordFor(options[key])}`);
   if (options.quantise !== undefined && !isQuantised(options.quantise))
     throw new ArgumentError(`[openHarmon] quantise must be q8 or q4 but is ${String(options.quantise)}`);
+  if (options.choices !== undefined && !(options.choices instanceof Map))
+    throw new ArgumentError(`[openHarmon] choices must be a Map of names by key but is ${wordFor(options.choices)}`);
 }
 
 /** The model of open files on a device; its `destroy` closes the files, and destroys the device where the model owns it. */
-export function harmonOf(files: ModelFiles, device: Device, { ownsDevice }: { ownsDevice: boolean }): Harmon {
-  const harmon = Harmon.open({ ...files, device });
+export function harmonOf(
+  files: ModelFiles,
+  device: Device,
+  { ownsDevice, choices }: { ownsDevice: boolean; choices?: Choices },
+): Harmon {
+  const harmon = Harmon.open({ ...files, device, choices });
   const destroyModel = harmon.destroy.bind(harmon);
   return Object.assign(harmon, {
     destroy() {

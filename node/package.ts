@@ -1,5 +1,5 @@
 /** Files that come with the package, found from the sources, from dist and from an installed package alike. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FileError } from '../src/engine/index.ts';
@@ -12,3 +12,15 @@ export function packageFile(path: string): string {
     if (at === dirname(at)) throw new FileError(`${path} is missing from this package: install overtone-gpu again`);
   }
 }
+
+export interface PackageInfo {
+  readonly version: string;
+  /** Exact versions. */
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+/** What this package says of itself. */
+export const packageInfo = (): PackageInfo =>
+  (info ??= JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as PackageInfo);
+
+let info: PackageInfo | undefined;

@@ -15,6 +15,7 @@ import { type Text2ImageOptions, text2image } from './text2image.ts';
 import { shardValue } from './shard.ts';
 import { number, once, seedOrNew, side, size, whole } from './values.ts';
 import type { Context } from './session.ts';
+import { type TuneCommandOptions, tune } from './tune.ts';
 import { visibleLines } from './wording.ts';
 
 /** Settings of any command that shape its context. */
@@ -31,6 +32,9 @@ const LIST =
   'The list is JSON, [{ "prompt": "a dog" }, …], or one such object a line; - reads stdin. Other keys of an entry are kept in its .json.';
 
 const MANY = 'overtone caption describes a folder of pictures';
+
+const TUNING =
+  "What it finds is kept for this adapter, driver and version, and later runs of every command use it; nothing is timed unless you ask. A picture's bits may then differ from those of the defaults, which --no-tune uses.";
 
 const SQUARES =
   'Squares of 16 pixels that a mask or a box touches are made anew, all others stay bit for bit; the picture keeps its size.';
@@ -179,6 +183,21 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .addHelpText('after', '\nExample:\n  $ overtone doctor --checkpoint model.pth --vae kl16.ckpt')
     .action(run<DoctorOptions & Settings>(doctor));
 
+  const tuning = program
+    .command('tune')
+    .summary('finds the fastest kernels for this adapter')
+    .description('Times the variants of the kernels that a model uses on this adapter.\n\n' + TUNING);
+  tuning
+    .optionsGroup('What for:')
+    .option('--image-size <pixels>', `side or WIDTHxHEIGHT, ${SIZES}`, size('--image-size'))
+    .option('--num-iter <n>', `iterations, ${ITERATIONS}`, whole('--num-iter', 1, 65536))
+    .option('--batch-size <n>', 'pictures made at once', whole('--batch-size', 1, 256), 1)
+    .option('--budget <seconds>', 'most time it may take', number('--budget', 0), 60)
+    .option('--again', 'also what is known already');
+  withFileOptions(tuning, quantiseOption())
+    .addHelpText('after', '\nExample:\n  $ overtone tune --checkpoint model.pth --vae kl16.ckpt --image-size 512')
+    .action(run<TuneCommandOptions & Settings>(tune));
+
   const session = program
     .command('session')
     .summary('type words, get pictures; also without a command')
@@ -244,9 +263,12 @@ function withSamplingOptions(command: Command): Command {
 
 /** Options that say which model and in what form, and how to report. */
 function withModelOptions(command: Command): Command {
-  const quantise = new Option('--quantise <form>', 'keep matrices in 9 or 5 bits a weight (default: as stored)');
-  return withFileOptions(command, quantise.choices(['q8', 'q4']));
+  const untuned = new Option('--no-tune', 'without what overtone tune has found here');
+  return withFileOptions(command, quantiseOption(), untuned);
 }
+
+const quantiseOption = (): Option =>
+  new Option('--quantise <form>', 'keep matrices in 9 or 5 bits a weight (default: as stored)').choices(['q8', 'q4']);
 
 /** Options that say which files make up the model, and how to report. */
 function withFileOptions(command: Command, ...more: Option[]): Command {

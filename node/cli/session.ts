@@ -4,8 +4,15 @@ import type { DescribeOptions, GenerateOptions, GeneratedPicture, Harmon, Pictur
 import { type HarmonConfig, harmonConfigs } from '../../src/harmon/index.ts';
 import { openDevice } from '../device.ts';
 import { type ModelFiles, type ModelPaths, harmonOf, openModelFiles } from '../model.ts';
+import { tunedChoices } from '../tune_file.ts';
 import { type Progress, type Step, megabytes } from './progress.ts';
 import { type Stopwatch, stopwatch } from './timing.ts';
+
+/** What a command says of its model. */
+export interface ModelOptions extends ModelPaths {
+  /** Whether to use what `overtone tune` has found; yes without. */
+  readonly tune?: boolean;
+}
 
 /** How a command meets the outside. */
 export interface Context {
@@ -22,13 +29,13 @@ export interface Context {
  * plan to `use`, and gives everything back whatever happens.
  */
 export async function withModel<Plan>(
-  paths: ModelPaths,
+  options: ModelOptions,
   { signal }: Context,
   plan: (config: HarmonConfig, files: ModelFiles) => Plan | Promise<Plan>,
   use: (model: Harmon, planned: Plan, watch: Stopwatch) => Promise<void>,
 ): Promise<void> {
   const watch = stopwatch();
-  const files = await openModelFiles(paths, signal);
+  const files = await openModelFiles(options, signal);
   watch.mark('files');
   let model: Harmon | undefined;
   try {
@@ -36,7 +43,8 @@ export async function withModel<Plan>(
     const device = await openDevice();
     try {
       if (signal.aborted) throw new AbortError('open', { cause: signal.reason });
-      model = harmonOf(files, device, { ownsDevice: true });
+      const choices = options.tune === false ? undefined : await tunedChoices(device);
+      model = harmonOf(files, device, { ownsDevice: true, choices });
     } finally {
       if (!model) device.destroy();
     }

@@ -5,7 +5,10 @@
 import { type Dim, maximum } from './extent.ts';
 import type { Node } from './graph.ts';
 
-/** What decides between variants: sizes, dtypes, flags. A dimension counts by its maximum. */
+/**
+ * What decides between variants: sizes, dtypes, flags. A dimension counts by its maximum; `rows` and `pictures`, which differ from run to run, by the
+ * power of two that holds them, so that what was measured once serves many requests.
+ */
 export type Facts = Readonly<Record<string, Dim | string | boolean>>;
 
 /** One answered question of a plan. */
@@ -24,8 +27,10 @@ export type Choices = ReadonlyMap<string, string>;
 
 /** `linear rows≤64 columns=192: rows_16 rows_8`; the order of the variants, which may follow the device, doesn't count. */
 export function choiceKey(op: string, facts: Facts, variants: readonly string[]): string {
-  const parts = Object.entries(facts).map(
-    ([name, fact]) => `${name}${typeof fact === 'object' ? `≤${maximum(fact)}` : `=${String(fact)}`}`,
-  );
+  const parts = Object.entries(facts).map(([name, fact]) => {
+    if (typeof fact === 'string' || typeof fact === 'boolean') return `${name}=${String(fact)}`;
+    if (name === 'rows' || name === 'pictures') return `${name}≤${2 ** Math.ceil(Math.log2(maximum(fact) || 1))}`;
+    return typeof fact === 'number' ? `${name}=${fact}` : `${name}≤${maximum(fact)}`;
+  });
   return `${[op, ...parts].join(' ')}: ${[...variants].sort().join(' ')}`;
 }

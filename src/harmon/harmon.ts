@@ -5,11 +5,14 @@
 import {
   AbortError,
   ArgumentError,
+  type Choices,
   type Device,
   type Quantised,
   type TensorFile,
+  type TuneResult,
   WeightStore,
   isQuantised,
+  tune,
 } from '../engine/index.ts';
 import type { HarmonConfig } from './config.ts';
 import { checkHarmon } from './declared.ts';
@@ -34,6 +37,7 @@ import { type OnProgress, type Runtime, gridOf } from './runtime.ts';
 import { Text2Image, type Text2ImageShape, text2imageShape } from './text2image.ts';
 import { TextQueue } from './text_queue.ts';
 import type { Tokenizer } from './tokenizer.ts';
+import { type HarmonTuneOptions, tunedPasses } from './tune.ts';
 import { Turns } from './turns.ts';
 import { weightSource } from './weight_source.ts';
 
@@ -45,6 +49,8 @@ export interface HarmonOptions {
   readonly weights: TensorFile;
   /** Keeps matrices on the device in fewer bits: 9 (q8) or 5 (q4) a weight; as the checkpoint has them without. */
   readonly quantise?: Quantised;
+  /** Variants of kernels to use in place of the defaults: what `tune` has found, for as long as the model lives. */
+  readonly choices?: Choices;
 }
 
 export interface GeneratedPicture extends Picture {
@@ -94,12 +100,12 @@ export class Harmon {
   private constructor(private readonly runtime: Runtime) {}
 
   /** Takes a checkpoint. Errors: FileError naming every tensor that is missing or misshapen. */
-  static open({ device, config, tokenizer, weights, quantise }: HarmonOptions): Harmon {
+  static open({ device, config, tokenizer, weights, quantise, choices }: HarmonOptions): Harmon {
     if (quantise !== undefined && !isQuantised(quantise))
       throw new ArgumentError(`[open] quantise must be q8 or q4 but is ${String(quantise)}`);
     checkHarmon(weights, config);
     const source = weightSource(weights);
-    return new Harmon({ device, config, tokenizer, source, weights: new WeightStore(device), quantise });
+    return new Harmon({ device, config, tokenizer, source, weights: new WeightStore(device), quantise, choices });
   }
 
   get config(): HarmonConfig {
@@ -296,6 +302,14 @@ export class Harmon {
     this.image2text = undefined;
     const model = await Image2Text.open(this.runtime, shape, { signal: options.signal, onProgress: options.onLoad });
     return (this.image2text = this.ifAlive(model));
+  }
+
+  /**
+   * Times the variants of the kernels that a request of this size uses; no weight is loaded, and this model goes on as it is: what is found serves the
+   * next one that is opened with it. Errors: ArgumentError, AbortError, GpuError.
+   */
+  tune(options: HarmonTuneOptions = {}): Promise<TuneResult> {
+    return this.take('tune', options.signal, () => tune(this.device, tunedPasses(this.runtime, options), options));
   }
 
   private checkContext(positions: number): void {

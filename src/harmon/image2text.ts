@@ -5,7 +5,7 @@
 import { ArgumentError, type Plan, type SessionSet, type Stream, throwIfAborted } from '../engine/index.ts';
 import { type DescribeShape, decodeStepGraph, prefillGraph, seeGraph } from './graphs.ts';
 import { type Picture, toPixels } from './image.ts';
-import { type OnProgress, type Runtime, compileFor, openSessions, positionTable } from './runtime.ts';
+import { type OnProgress, type PlanSource, type Runtime, compileFor, openSessions, positionTable } from './runtime.ts';
 
 type Pass = 'see' | 'prefill' | 'decode_step';
 
@@ -41,11 +41,7 @@ export class Image2Text {
     options: { signal?: AbortSignal; onProgress?: OnProgress; keep?: Partial<Record<Pass, readonly string[]>> } = {},
   ): Promise<Image2Text> {
     const { config, device } = runtime;
-    const plans: Record<Pass, Plan> = {
-      see: compileFor(runtime, seeGraph(config, shape.grid), options.keep?.see),
-      prefill: compileFor(runtime, prefillGraph(config, shape), options.keep?.prefill),
-      decode_step: compileFor(runtime, decodeStepGraph(config, shape), options.keep?.decode_step),
-    };
+    const plans = image2textPlans(runtime, shape, options.keep);
     // the id that one step chooses is the next one's input
     const set = await openSessions(runtime, plans, { ...options, aliases: { token: 'next' } });
     try {
@@ -189,4 +185,18 @@ export class Image2Text {
   destroy(): void {
     this.set.destroy();
   }
+}
+
+/** The plans of `shape`; `keep` names intermediates of a pass that can be read. */
+export function image2textPlans(
+  source: PlanSource,
+  shape: DescribeShape,
+  keep?: Partial<Record<Pass, readonly string[]>>,
+): Record<Pass, Plan> {
+  const { config } = source;
+  return {
+    see: compileFor(source, seeGraph(config, shape.grid), keep?.see),
+    prefill: compileFor(source, prefillGraph(config, shape), keep?.prefill),
+    decode_step: compileFor(source, decodeStepGraph(config, shape), keep?.decode_step),
+  };
 }

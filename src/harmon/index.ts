@@ -10,3 +10,4 @@ export { type Randomness, recorded, seeded } from './random.ts';
 export type { GuidanceSchedule } from './schedule.ts';
 export { type PlannedOptions, plannedPicture } from './planned.ts';
 export type { GenerateOptions, GenerateProgress } from './request.ts';
+export type { HarmonTuneOptions } from './tune.ts';

@@ -1,5 +1,5 @@
 /** What both tasks of a loaded model stand on: the device, the checkpoint, and the compiler settings that follow from them. */
-import type { Quantised, WeightStore } from '../engine/index.ts';
+import type { Choices, PlanOptions, Quantised, WeightStore } from '../engine/index.ts';
 import {
   ArgumentError,
   type Device,
@@ -27,6 +27,8 @@ export interface PlanSource {
   readonly config: HarmonConfig;
   readonly source: Pick<WeightSource, 'dtype'>;
   readonly quantise?: Quantised;
+  /** Variants of kernels to use in place of the defaults. */
+  readonly choices?: Choices;
 }
 
 export interface Runtime extends PlanSource {
@@ -38,12 +40,12 @@ export interface Runtime extends PlanSource {
 
 /** Plans of graphs with the checkpoint's stored dtypes, or quantised. */
 export function compileFor(runtime: PlanSource, graph: Graph, keep: readonly string[] = []): Plan {
-  return compile(graph, {
-    ...runtime.device.planLimits,
-    weightDtype: (name) => runtime.source.dtype(name),
-    quantise: runtime.quantise,
-    keep,
-  });
+  return compile(graph, { ...planOptions(runtime), keep });
+}
+
+/** How the plans of a model are compiled. */
+export function planOptions({ device, source, quantise, choices }: PlanSource): PlanOptions {
+  return { ...device.planLimits, weightDtype: (name) => source.dtype(name), quantise, choices };
 }
 
 /** Loads what the plans need and does not lie on the device yet, while the driver compiles their kernels, and makes their sessions. */

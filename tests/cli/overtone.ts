@@ -35,7 +35,10 @@ export function start(
   const folder = mkdtempSync(join(tmpdir(), 'overtone-cli-'));
   const command = [process.execPath, MAIN, ...args];
   const [program, ...rest] = shell === undefined ? command : ['bash', '-c', shell, 'bash', ...command];
-  const child = spawn(program, rest, { cwd: folder, env: { ...process.env, ...env } });
+  const child = spawn(program, rest, {
+    cwd: folder,
+    env: { ...process.env, OVERTONE_TUNE_FILE: join(folder, 'none'), ...env },
+  });
   onTestFinished(() => {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });

@@ -16,6 +16,7 @@ const COMMANDS = [
   'convert',
   'info',
   'doctor',
+  'tune',
   'session',
   'demo',
 ];

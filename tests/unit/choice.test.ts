@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Choices, Graph, compile, extent, linear, planText } from '../../src/engine/index.ts';
 import { choiceKey } from '../../src/engine/choice.ts';
 
-const ROWS = 'linear rows≤40 columns=64 depth=192 weight=f32: rows_16 rows_32 rows_8';
+const ROWS = 'linear rows≤64 columns=64 depth=192 weight=f32: rows_16 rows_32 rows_8';
 
 function plan(choices?: Choices) {
   const graph = new Graph('linear');
@@ -13,10 +13,12 @@ function plan(choices?: Choices) {
 }
 
 describe('choices between variants', () => {
-  test('a key holds op, facts and variants; dimensions count by their maximum, the order of the variants does not', () => {
-    const facts = { rows: extent('t', 64), columns: 8, weight: 'bf16', causal: true };
-    expect(choiceKey('op', facts, ['b', 'a'])).toBe('op rows≤64 columns=8 weight=bf16 causal=true: a b');
+  test('a key holds op, facts and variants; dimensions count by their maximum, rows by powers of two, the order of variants not', () => {
+    const facts = { keys: extent('t', 60), columns: 8, weight: 'bf16', causal: true };
+    expect(choiceKey('op', facts, ['b', 'a'])).toBe('op keys≤60 columns=8 weight=bf16 causal=true: a b');
     expect(choiceKey('op', facts, ['b', 'a'])).toBe(choiceKey('op', facts, ['a', 'b']));
+    const rows = [1, 2, 3, 64, 65].map((n) => choiceKey('op', { rows: n, keys: n }, ['a', 'b']).slice(0, -5));
+    expect(rows).toEqual([1, 2, 4, 64, 128].map((n, i) => `op rows≤${n} keys=${[1, 2, 3, 64, 65][i]}`));
     expect(choiceKey('op', facts, ['a'])).not.toBe(choiceKey('op', facts, ['a', 'b']));
   });
 

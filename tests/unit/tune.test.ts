@@ -103,7 +103,7 @@ describe('what is kept', () => {
     ['choices that are a list', written({ version: 1, settings: [{ of, choices: ['a', 'b'] }] })],
     ['answers that are no names', written({ version: 1, settings: [{ of, choices: { a: 1, b: null, c: {} } }] })],
     ['names without end', written({ version: 1, settings: [{ of, choices: { a: 'x'.repeat(401) } }] })],
-    ['brackets without end', '['.repeat(1_000_000)],
+    ['brackets without end', '['.repeat(200_000)],
     [
       'more than a store holds',
       `${written({ version: 1, settings: [{ of, choices: { a: 'b' } }] })}${' '.repeat(1 << 20)}`,

@@ -60,7 +60,7 @@ const harness: PageHarness = {
   async runCase(op, name) {
     const test = lists.get(op)!.cases.find((c) => c.name === name)!;
     const { worst } = await runCase(device!, test);
-    return { worst, left: device!.totalBytes - device!.bytes.uniforms };
+    return { worst, left: device!.totalBytes - device!.ownBytes };
   },
 
   async compare(name) {

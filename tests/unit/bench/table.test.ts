@@ -1,6 +1,7 @@
 /** Figures as people read them. */
 import { expect, it } from 'vitest';
-import { calibrationLines, digits, failures, opTable, passesOf, phaseLines } from '../../../bench/table.ts';
+import { digits } from '../../../node/cli/columns.ts';
+import { calibrationLines, failures, opTable, passesOf, phaseLines } from '../../../bench/table.ts';
 import { record, row } from './records.ts';
 
 it('shows three digits, and zeros only where they say something', () => {
