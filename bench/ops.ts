@@ -7,11 +7,14 @@ import { type OurCase, prepareOurs } from './our_case.ts';
 import type { PeerName, PeerProcess } from './peer.ts';
 import type { Row } from './record.ts';
 import { best, difference, median } from './stats.ts';
+import { Variants } from './variants.ts';
 
 export interface OpSettings {
   /** Milliseconds that the rounds of one shape should take at most, and that one answer of a peer may take. */
   readonly budget: number;
   readonly patience: number;
+  /** Times the other variants of the op's choices, too. */
+  readonly variants?: boolean;
 }
 
 export interface Bench {
@@ -33,6 +36,7 @@ export async function measureOp(bench: Bench, { op, test }: TimedCase, settings:
   const ours = await prepareOurs(device, timer, test);
   const peers: Record<string, number[]> = {};
   const failed: Record<string, string> = {};
+  let others: Variants | undefined;
   try {
     const { calibration } = calibrated;
     const memory = calibration.kernelCopy;
@@ -42,7 +46,9 @@ export async function measureOp(bench: Bench, { op, test }: TimedCase, settings:
       if (typeof said === 'string') failed[peer.name] = said;
       else peers[peer.name] = [];
     }
-    const runs = Math.max(1, Math.min(100, Math.ceil(STRETCH / (await ours.time(1)))));
+    const runsOf = async (own: OurCase) => Math.max(1, Math.min(100, Math.ceil(STRETCH / (await own.time(1)))));
+    const runs = await runsOf(ours);
+    if (settings.variants) others = await Variants.prepare(device, timer, test, ours, runsOf);
     const rounds: { ms: number; call: number; share: number }[] = [];
     const end = performance.now() + settings.budget;
     while (rounds.length < LEAST_ROUNDS || (rounds.length < MOST_ROUNDS && performance.now() < end)) {
@@ -54,6 +60,7 @@ export async function measureOp(bench: Bench, { op, test }: TimedCase, settings:
       const ms = await ours.time(runs);
       const call = await ours.call();
       rounds.push({ ms, call, share: boundOf(ours.work, rates).ms / ms });
+      await others?.round(rates);
       for (const peer of bench.peers) {
         const times = peers[peer.name];
         // a slow peer has had its say after three rounds
@@ -79,12 +86,14 @@ export async function measureOp(bench: Bench, { op, test }: TimedCase, settings:
       bound,
       share: median(rounds.map((r) => r.share)),
       variant: ours.variant,
+      ...others?.read(),
       dispatches: ours.work.dispatches,
       peers: Object.fromEntries(Object.entries(peers).map(([name, times]) => [name, median(times)])),
       failed,
     };
   } finally {
     for (const peer of bench.peers) if (peers[peer.name]) await peer.ask({ do: 'dispose' }, settings.patience);
+    others?.destroy();
     ours.destroy();
   }
 }

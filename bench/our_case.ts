@@ -1,5 +1,7 @@
 /** An op case of ours on a device, ready to be timed. */
 import {
+  type Choice,
+  type Choices,
   type Device,
   type Dtype,
   Graph,
@@ -19,6 +21,8 @@ import { sampled } from './sample.ts';
 export interface OurCase {
   readonly work: Work;
   readonly variant: string;
+  /** What the op asked that has more than one answer. */
+  readonly choices: readonly Choice[];
   /** Compilation of all its kernels, milliseconds. */
   readonly compile: number;
   /** Elements of the first run's result. */
@@ -31,14 +35,15 @@ export interface OurCase {
 }
 
 /** Loads the operands, compiles, and runs once. @throws what compiling and running throw. */
-export async function prepareOurs(device: Device, timer: Timer, test: OpCase): Promise<OurCase> {
+export async function prepareOurs(device: Device, timer: Timer, test: OpCase, choices?: Choices): Promise<OurCase> {
   const graph = new Graph(test.name);
   const tensors = Object.fromEntries(Object.entries(test.tensors).map(([name, s]) => [name, declare(graph, name, s)]));
   const [[output, result]] = Object.entries(test.build(tensors, graph));
   graph.output(output, result);
   const extents = test.extents ?? {};
   const weightDtype = (name: string): Dtype => test.tensors[name].dtype ?? 'f32';
-  const plan = anew(compile(graph, { ...device.planLimits, weightDtype }), test.name);
+  const options = { ...device.planLimits, weightDtype, quantise: test.quantise, choices };
+  const plan = anew(compile(graph, options), [test.name, ...(choices?.values() ?? [])].join(' '));
   const values = Object.fromEntries(
     Object.entries(test.tensors).map(([name, spec]) => {
       const count = evaluate(mulDims(...spec.shape), extents);
@@ -68,6 +73,7 @@ export async function prepareOurs(device: Device, timer: Timer, test: OpCase): P
     return {
       work: workOf(plan, test),
       variant: variantOf(plan),
+      choices: plan.choices,
       compile: pipelines + Math.max(0, first - second),
       sample,
       time,
@@ -104,7 +110,7 @@ function workOf(plan: Plan, test: OpCase): Work {
   return { flops: test.flops ?? total('flops'), bytes: total('bytes'), dispatches: plan.dispatches.length };
 }
 
-/** `linear_subgroup: weight bf16 columns, x image` */
+/** `linear_subgroup: weight bf16 columns, x image [rows_16]` */
 export function variantOf(plan: Plan): string {
   const forms = plan.dispatches.map(({ label, bind }) => {
     const operands = Object.entries(bind).flatMap(([name, operand]) => {
@@ -121,5 +127,6 @@ export function variantOf(plan: Plan): string {
     const n = forms.filter((other) => other === form).length;
     return n > 1 ? `${n}× ${form}` : form;
   });
-  return counted.join(' · ');
+  const chosen = [...new Set(plan.choices.map((choice) => choice.chosen))];
+  return counted.join(' · ') + (chosen.length > 0 ? ` [${chosen.join(', ')}]` : '');
 }

@@ -3,7 +3,7 @@ import type { Device } from '../src/engine/index.ts';
 import type { GeneratedPicture, Harmon } from '../src/harmon/index.ts';
 import { type Clock, startWatch } from './clock.ts';
 import { type ModelName, openModel } from './models.ts';
-import { Profile } from './profile.ts';
+import { HostProfile, Profile } from './profile.ts';
 import type { BenchRecord, Phase } from './record.ts';
 import { median } from './stats.ts';
 
@@ -106,14 +106,20 @@ async function clocked<T>(clock: Clock, task: () => Promise<T>): Promise<[second
   return [watch() / 1e3, result];
 }
 
-async function profiled(device: Device, task: () => Promise<unknown>): Promise<Pick<Phase, 'dispatches' | 'passes'>> {
+async function profiled(
+  device: Device,
+  task: () => Promise<unknown>,
+): Promise<Pick<Phase, 'dispatches' | 'passes' | 'host'>> {
   const profile = new Profile(device);
-  device.profiler = profile;
+  const host = new HostProfile();
   try {
+    device.profiler = host; // by itself: timestamps would make a pass of each dispatch
+    await task();
+    device.profiler = profile;
     await task();
     device.profiler = undefined;
     const passes = await profile.read();
-    return { dispatches: passes.reduce((sum, pass) => sum + pass.dispatches, 0), passes };
+    return { dispatches: passes.reduce((sum, pass) => sum + pass.dispatches, 0), host: host.read(), passes };
   } finally {
     device.profiler = undefined;
     profile.destroy();

@@ -1,6 +1,7 @@
 /** Counts the dispatches of a run by pass and kernel, and times each where the adapter has timestamps. */
 import type { Device, Profiler } from '../src/engine/index.ts';
-import type { PassTime } from './record.ts';
+import type { HostTime, PassTime } from './record.ts';
+import { median } from './stats.ts';
 
 const DISPATCHES_A_SET = 1024;
 
@@ -8,6 +9,24 @@ interface QueryBlock {
   readonly set: GPUQuerySet;
   readonly result: GPUBuffer;
   readonly keys: string[];
+}
+
+/** What encoding costs the host: the middle of many, so that other work on the machine does not show. */
+export class HostProfile implements Profiler {
+  private readonly times = { encode: [] as number[], submit: [] as number[] };
+
+  dispatch(): undefined {
+    return undefined;
+  }
+
+  host(step: 'encode' | 'submit', ms: number): void {
+    this.times[step].push(ms);
+  }
+
+  read(): HostTime {
+    const { encode, submit } = this.times;
+    return { encode: 1e3 * median(encode), submit: median(submit), submits: submit.length };
+  }
 }
 
 export class Profile implements Profiler {

@@ -10,6 +10,7 @@ export interface BenchOptions {
   /** False without ops. */
   readonly ops?: readonly string[] | false;
   readonly quick?: boolean;
+  readonly variants?: boolean;
   readonly peers: boolean;
   readonly phases: boolean;
   readonly model: ModelName;
@@ -33,6 +34,7 @@ export function createProgram(run: (options: BenchOptions) => Promise<void>): Co
     .option('--ops <names>', 'only these ops, separated by commas, and no tasks', names)
     .option('--no-ops', 'only the tasks')
     .option('--quick', 'one size of each op, in under ten minutes on two cores')
+    .option('--variants', 'beside each row the other variants of its kernels')
     .option('--no-peers', 'without onnxruntime-web, tfjs and jax-js')
     .option('--no-phases', 'without the tasks of the model')
     .addOption(

@@ -18,6 +18,11 @@ export interface Calibration {
 
 export type Bound = 'compute' | 'memory' | 'launch';
 
+/** A variant beside the one that was chosen: in its own rounds between the others', or why it has none. */
+export type VariantRow =
+  | { readonly ms: number; readonly share: number; readonly compile: number; readonly variant: string }
+  | { readonly error: string };
+
 export interface Row {
   readonly op: string;
   readonly shape: string;
@@ -35,6 +40,8 @@ export interface Row {
   readonly share: number;
   /** Kernels chosen, and the forms of their operands. */
   readonly variant: string;
+  /** With --variants: the other variants of the op's choices, by name. */
+  readonly variants?: Readonly<Record<string, VariantRow>>;
   readonly dispatches: number;
   /** One call of each peer, result on the host, milliseconds. */
   readonly peers: Readonly<Record<string, number>>;
@@ -51,6 +58,15 @@ export interface PassTime {
   readonly ms?: number;
 }
 
+/** What a task costs the host. */
+export interface HostTime {
+  /** Encoding one dispatch, copies before it included, microseconds. */
+  readonly encode: number;
+  /** One submit, milliseconds, and how many there were. */
+  readonly submit: number;
+  readonly submits: number;
+}
+
 /** One task of a model, from start to result, seconds. */
 export interface Phase {
   readonly task: 'text2image' | 'image2text';
@@ -64,6 +80,7 @@ export interface Phase {
   readonly firstToken?: number;
   readonly tokensPerSecond?: number;
   readonly dispatches: number;
+  readonly host?: HostTime;
   readonly passes: readonly PassTime[];
 }
 

@@ -48,7 +48,11 @@ export async function measure(options: BenchOptions, { signal, progress }: Bench
     const step = progress.step('Measuring ops', cases.length);
     for (const timedCase of cases) {
       throwIfAborted(signal, 'bench');
-      const settings = options.quick ? { budget: 2500, patience: 30_000 } : { budget: 5000, patience: 90_000 };
+      const { quick, variants } = options;
+      const settings = {
+        variants,
+        ...(quick ? { budget: 2500, patience: 30_000 } : { budget: 5000, patience: 90_000 }),
+      };
       try {
         rows.push(await measureOp({ device, timer, calibrated, peers }, timedCase, settings));
       } catch (error) {

@@ -11,9 +11,10 @@ const peersOf = (rows: readonly Row[]) => [
   ...new Set(rows.flatMap((r) => [...Object.keys(r.peers), ...Object.keys(r.failed)])),
 ];
 
-/** The ops, one line a shape. With peers, their calls stand beside ours. */
-export function opTable(rows: readonly Row[]): string {
-  const peers = peersOf(rows);
+/** The ops, one line a shape, and below it one for each variant that was timed beside it. With peers, their calls stand beside ours. */
+export function opTable(measured: readonly Row[]): string {
+  const peers = peersOf(measured);
+  const rows = measured.flatMap((row) => [row, ...variantRows(row)]);
   const own: Column<Row>[] = [
     { head: 'op', align: 'left', text: (r) => r.op },
     { head: 'shape', align: 'left', text: (r) => r.shape },
@@ -35,6 +36,18 @@ export function opTable(rows: readonly Row[]): string {
   };
   const form: Column<Row> = { head: 'form', align: 'left', text: (r) => r.variant };
   return table(rows, [...own, ...(peers.length > 0 ? [...theirs, ratio] : []), form]);
+}
+
+/** The variants of a row as rows of the table: what they did not measure is a dash. */
+function variantRows(row: Row): Row[] {
+  const none = { ms: NaN, gflops: NaN, gbps: NaN, share: NaN, compile: NaN };
+  return Object.entries(row.variants ?? {}).map(([name, found]) => {
+    const own =
+      'error' in found
+        ? { ...none, variant: `fails: ${found.error}` }
+        : { ...found, gflops: (row.gflops * row.ms) / found.ms, gbps: (row.gbps * row.ms) / found.ms };
+    return { ...row, op: '', shape: `  ${name}`, call: NaN, peers: {}, failed: {}, ...own };
+  });
 }
 
 /** Targets and what they fare like, one line a measure. */
@@ -77,6 +90,8 @@ export function phaseLines(phase: Phase): string[] {
     firstToken !== undefined && `${digits(firstToken)} s to the first token`,
     tokensPerSecond !== undefined && `${digits(tokensPerSecond)} tokens/s`,
     `${phase.dispatches} dispatches`,
+    phase.host && `${digits(phase.host.encode)} µs to encode one`,
+    phase.host && `${phase.host.submits} submits of ${digits(phase.host.submit)} ms`,
     `${digits(phase.first)} s the first time`,
   ];
   const passes = passesOf(phase);

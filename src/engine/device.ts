@@ -45,6 +45,8 @@ export interface DeviceImage {
 export interface Profiler {
   /** Of plan `plan`, by the kernel `label`. Timestamps, where it gives some, make a pass of the dispatch and are written around it. */
   dispatch(plan: string, label: string): GPUComputePassTimestampWrites | undefined;
+  /** Milliseconds that the host took to encode a dispatch, copies before it included, or to hand over a submit. */
+  host?(step: 'encode' | 'submit', ms: number): void;
 }
 
 export interface Pipeline {

@@ -238,8 +238,11 @@ export class Session {
   /** Encodes one run with these extents, slice by slice. */
   async encode(stream: Stream, extents: Extents = {}): Promise<void> {
     this.last = extents;
+    const { device } = this;
     for (const step of this.steps) {
+      const start = device.profiler?.host && device.now();
       this.encodeStep(stream, step, extents);
+      if (start !== undefined) device.profiler?.host?.('encode', device.now() - start);
       if (stream.full) await stream.pacing();
     }
   }

@@ -119,7 +119,10 @@ export class Stream {
     this.predicted = 0;
     this.submits++;
     const start = this.device.now();
-    const done = this.device.scope(`${this.name}: ${label}`, () => this.device.gpu.queue.submit([encoder.finish()]));
+    const done = this.device.scope(`${this.name}: ${label}`, () => {
+      this.device.gpu.queue.submit([encoder.finish()]);
+      this.device.profiler?.host?.('submit', this.device.now() - start);
+    });
     const settled = done.then(
       () => undefined,
       (error: unknown) => {

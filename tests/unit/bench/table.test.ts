@@ -29,6 +29,15 @@ it('shows peers beside our call, and the fastest of them as a ratio', () => {
   expect(second.slice(9, 13)).toEqual(['fails', '–', '–', '–']);
 });
 
+it('shows variants below their row, with what they have', () => {
+  const variants = { rows_8: { ms: 4, share: 0.25, compile: 60, variant: 'other' }, rows_4: { error: 'too large' } };
+  const [head, first, second, third] = opTable([row({ variants })]).split('\n');
+  expect(first).toMatch(/^linear +32×64×64 bf16 +2 +50 +2\.5 /);
+  expect(second).toMatch(/^ {2,}rows_8 +4 +25 +1\.25 +compute +25% +60 +– +other$/);
+  expect(third).toMatch(/^ {2,}rows_4 +– +– +– +compute +–% +– +– +fails: too large$/);
+  expect(second.indexOf('other')).toBe(head.indexOf('form'));
+});
+
 it('says why a peer has no time', () => {
   expect(failures([row({ failed: { tfjs: 'its result differs by 4e-1' } })])).toEqual([
     'tfjs, linear 32×64×64 bf16: its result differs by 4e-1',
@@ -47,6 +56,7 @@ const phase = {
   seconds: 3,
   iteration: 0.2,
   dispatches: 7,
+  host: { encode: 12.3, submit: 0.4, submits: 2 },
   passes: [
     { pass: 'step', kernel: 'linear', dispatches: 4, ms: 8 },
     { pass: 'decode', kernel: 'conv2d', dispatches: 2, ms: 20 },
@@ -59,7 +69,9 @@ it('adds kernels up to passes, longest first', () => {
     { pass: 'decode', dispatches: 2, ms: 20, kernels: 'conv2d 20' },
     { pass: 'step', dispatches: 5, ms: 9, kernels: 'linear 8, layer_norm 1' },
   ]);
-  expect(phaseLines(phase)[0]).toBe('text2image 128×128: 3 s, 0.2 s an iteration, 7 dispatches, 9 s the first time');
+  expect(phaseLines(phase)[0]).toBe(
+    'text2image 128×128: 3 s, 0.2 s an iteration, 7 dispatches, 12.3 µs to encode one, 2 submits of 0.4 ms, 9 s the first time',
+  );
 });
 
 it('counts dispatches where there are no times', () => {
