@@ -1,7 +1,7 @@
 /** A peer from the outside: requests to its process, which may crash, hang or refuse; each of these is an answer too. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../node/clock.ts';
 
 export const peerNames = ['onnxruntime-web', 'tfjs', 'jax-js'] as const;
 export type PeerName = (typeof peerNames)[number];

@@ -2,7 +2,7 @@
 import { create, globals } from 'webgpu';
 import { wait } from '../node/device.ts';
 import { caseOf, loadLists } from './cases.ts';
-import { type Clock, startWatch } from './clock.ts';
+import { type Clock, startWatch } from '../node/clock.ts';
 import { openJax } from './peers/jax.ts';
 import { openOnnx } from './peers/onnx.ts';
 import type { Peer, PreparedCall } from './peers/peer.ts';

@@ -1,7 +1,7 @@
 /** The two tasks of a model, from request to result, and where their time goes. */
 import type { Device } from '../src/engine/index.ts';
 import type { GeneratedPicture, Harmon } from '../src/harmon/index.ts';
-import { type Clock, startWatch } from './clock.ts';
+import { type Clock, startWatch } from '../node/clock.ts';
 import { type ModelName, openModel } from './models.ts';
 import { HostProfile, Profile } from './profile.ts';
 import type { BenchRecord, Phase } from './record.ts';

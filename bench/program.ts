@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import { number, side, whole } from '../node/cli/values.ts';
 import { visibleLines } from '../node/cli/wording.ts';
-import { type Clock, clocks } from './clock.ts';
+import { type Clock, clocks } from '../node/clock.ts';
 import { type ModelName, modelNames } from './models.ts';
 import { ArgumentError } from '../src/engine/index.ts';
 

@@ -6,7 +6,7 @@ import { packageInfo } from '../node/package.ts';
 import { type Device, OvertoneError, Timer, throwIfAborted } from '../src/engine/index.ts';
 import { calibrate } from './calibrate.ts';
 import { chosen, loadLists } from './cases.ts';
-import { clockText, startWatch } from './clock.ts';
+import { clockText, startWatch } from '../node/clock.ts';
 import { measureOp, peerVersions } from './ops.ts';
 import { PeerProcess, peerNames } from './peer.ts';
 import { measurePhases } from './phases.ts';

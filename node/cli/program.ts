@@ -1,6 +1,7 @@
 /** The command line: its commands and options, with the reference's names. */
 import { Command, Option } from 'commander';
 import { VERSION } from '../../src/version.ts';
+import { clocks } from '../clock.ts';
 import { type BatchOptions, batch } from './batch.ts';
 import { type CaptionOptions, caption } from './caption.ts';
 import { type ConvertCommandOptions, convert } from './convert.ts';
@@ -193,7 +194,12 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .option('--num-iter <n>', `iterations, ${ITERATIONS}`, whole('--num-iter', 1, 65536))
     .option('--batch-size <n>', 'pictures made at once', whole('--batch-size', 1, 256), 1)
     .option('--budget <seconds>', 'most time it may take', number('--budget', 0), 60)
-    .option('--again', 'also what is known already');
+    .option('--again', 'also what is known already')
+    .addOption(
+      new Option('--clock <kind>', 'processor: for software adapters on a busy machine')
+        .choices(clocks)
+        .default('wall'),
+    );
   withFileOptions(tuning, quantiseOption())
     .addHelpText('after', '\nExample:\n  $ overtone tune --checkpoint model.pth --vae kl16.ckpt --image-size 512')
     .action(run<TuneCommandOptions & Settings>(tune));

@@ -1,5 +1,6 @@
 /** `overtone tune`: times the variants of the kernels that a model uses on this adapter, and keeps the fastest for later runs. */
 import type { Quantised, TunedChoice } from '../../src/engine/index.ts';
+import { type Clock, startWatch } from '../clock.ts';
 import { coldDriver, openDevice } from '../device.ts';
 import { type ModelPaths, harmonOf, openModelFiles } from '../model.ts';
 import { keepTuned, tuneFile, tunedChoices } from '../tune_file.ts';
@@ -15,6 +16,7 @@ export interface TuneCommandOptions extends ModelPaths {
   /** Seconds. */
   readonly budget: number;
   readonly again?: boolean;
+  readonly clock: Clock;
   readonly json?: boolean;
   readonly quantise?: Quantised;
 }
@@ -37,6 +39,7 @@ export async function tune(options: TuneCommandOptions, { signal, progress, prin
         pictures: options.batchSize,
         budget: options.budget * 1000,
         known: options.again ? undefined : known,
+        watch: options.clock === 'wall' ? undefined : () => startWatch(options.clock),
         signal,
         onProgress: (done, total) => step.update(total === 0 ? 1 : done / total),
       });

@@ -62,7 +62,7 @@ it('ignores a file that is none of its own, and writes it anew', async () => {
   await ended;
   const file = join(folder, 'tune.json');
   writeFileSync(file, '{"version":1,"settings":[{"of":7}');
-  const { code, stdout, stderr } = await overtone(['tune', ...SMALL, '--budget', '20'], {
+  const { code, stdout, stderr } = await overtone(['tune', ...SMALL, '--budget', '60', '--clock', 'processor'], {
     env: { OVERTONE_TUNE_FILE: file },
   });
   expect(code, stderr).toBe(0);
