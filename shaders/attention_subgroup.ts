@@ -38,9 +38,11 @@ export interface AttentionSubgroupOptions {
   readonly depth: number;
   /** Query heads of a kv head whose one token is computed chunk by chunk; without, tiles of rows over all keys. */
   readonly sharing?: number;
+  /** k and v lie in images of their own, head by head (see `ImageOperand.heads`), not in flat ones. */
+  readonly packed?: boolean;
 }
 
-export function attentionSubgroupShader({ depth, sharing }: AttentionSubgroupOptions): string {
+export function attentionSubgroupShader({ depth, sharing, packed = false }: AttentionSubgroupOptions): string {
   const split = sharing !== undefined;
   const units = depth / 4;
   const parts = Math.ceil(depth / CHANNELS); // subgroups
@@ -48,6 +50,11 @@ export function attentionSubgroupShader({ depth, sharing }: AttentionSubgroupOpt
   const own = Math.ceil(unitsOfPart / 8); // vec4s of a row in a lane
   const tile = sharing ?? attentionSubgroupTile(depth);
   const load = (name: string, at: string) => (split ? `${name}[${at}]` : `load(${name}, ${at})`);
+  /** Where row `row` of k or v lies: its vec4, or its texel. */
+  const place = (first: string, name: string, row: string) =>
+    packed ? `${first} + vec2u(0u, ${row})` : `${first} + ${row} * (params.${name}_stride / 4u)`;
+  const loadHead = (name: string, at: string, unit: string) =>
+    packed ? `textureLoad(${name}, ${at} + vec2u(${unit}, 0u), 0)` : load(name, `${at} + ${unit}`);
   const rows = (line: (r: number) => string) => unroll(tile, line);
   const blocks = (line: (b: number) => string) => unroll(own, line, ' ');
   return wgsl`
@@ -69,6 +76,10 @@ struct Params {
   k_stride: u32,
   v_offset: u32,
   v_stride: u32,
+  #if ${packed}
+  across: u32,     // heads side by side in the images of k and v
+  lines: u32,      // of a head there, B·S
+  #endif
 }
 #if ${split}
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
@@ -123,8 +134,14 @@ fn main(
   let head = (index / tiles) % params.kv_heads;
   let batch = index / (tiles * params.kv_heads);
   let before = select(0u, past[params.past_offset + batch], params.has_past == 1u);
+  #if ${packed}
+  let line = head / params.across * params.lines + batch * params.keys;
+  let key = vec2u(head % params.across * ${units}u + start, line);
+  let value = vec2u(key.x + lane, line);
+  #else
   let key = (params.k_offset + batch * params.keys * params.k_stride + head * ${depth}u) / 4u + start;
   let value = (params.v_offset + batch * params.keys * params.v_stride + head * ${depth}u) / 4u + start + lane;
+  #endif
   ${rows(
     (r) => `
   let pair${r} = min(first + ${r}u, pairs - 1u);
@@ -142,15 +159,15 @@ fn main(
   let end = seen${tile - 1};
   #endif
   for (var block = begin; block < end; block += ${KEYS}u) {
-    ${unroll(4, (j) => `var key${j} = key + min(block + lane + ${8 * j}u, params.keys - 1u) * (params.k_stride / 4u);`)}
+    ${unroll(4, (j) => `var key${j} = ${place('key', 'k', `min(block + lane + ${8 * j}u, params.keys - 1u)`)};`)}
     ${rows((r) => `var score${r} = vec4f();`)}
     for (var unit = 0u; unit < ${unitsOfPart}u; unit += 8u) {
       for (var j = 0u; j < min(8u, ${unitsOfPart}u - unit); j++) {
-        ${unroll(4, (j) => `let k${j} = ${load('k', `key${j} + j`)};`)}
+        ${unroll(4, (j) => `let k${j} = ${loadHead('k', `key${j}`, 'j')};`)}
         ${unroll(4, (i) => `let c${i} = vec4f(k0[${i}], k1[${i}], k2[${i}], k3[${i}]);`)}
         ${rows((r) => unroll(4, (i) => `score${r} = fma(vec4f(subgroupShuffle(q${r}_0[${i}], j)), c${i}, score${r});`))}
       }
-      ${unroll(4, (j) => `key${j} += 8u;`)}
+      ${unroll(4, (j) => `key${j}${packed ? '.x' : ''} += 8u;`)}
       #if ${own > 1}
       ${rows((r) => `{ let turned = q${r}_0; ${unroll(own - 1, (b) => `q${r}_${b} = q${r}_${b + 1};`, ' ')} q${r}_${own - 1} = turned; }`)}
       #endif
@@ -182,8 +199,8 @@ fn main(
         ${unroll(
           AT_ONCE,
           (i) => `
-        let at${i} = value + min(turn + j + ${i}u, end - 1u) * (params.v_stride / 4u);
-        ${blocks((b) => `let v${i}_${b} = ${load('v', `at${i} + ${8 * b}u`)};`)}`,
+        let at${i} = ${place('value', 'v', `min(turn + j + ${i}u, end - 1u)`)};
+        ${blocks((b) => `let v${i}_${b} = ${loadHead('v', `at${i}`, `${8 * b}u`)};`)}`,
         )}
         ${rows((r) =>
           unroll(

@@ -5,13 +5,25 @@
 import { flatWidth } from '../../shaders/common.ts';
 import { divisible } from './extent.ts';
 import type { Dispatch, ImageOperand, Limits, Operand } from './op.ts';
-import { type Tensor, isContiguous, maxElements, placement, root, rows, width, windowStart } from './tensor.ts';
+import {
+  type Tensor,
+  isAligned,
+  isContiguous,
+  maxElements,
+  placement,
+  root,
+  rows,
+  width,
+  windowStart,
+} from './tensor.ts';
 
-/** A tensor into an image: its rows into lines, or all its elements one after the other where it is `flat`. */
-export interface ImageCopy {
+/** Bytes from row to row that are copied into an image must be a multiple of this. */
+const COPY_STRIDE = 256;
+
+/** A tensor into an image, as its operand says. */
+export interface ImageCopy extends Pick<ImageOperand, 'flat' | 'heads'> {
   readonly tensor: Tensor;
   readonly image: number;
-  readonly flat: boolean;
 }
 
 /** An image: texels of four f32, across and down. */
@@ -45,7 +57,7 @@ export function placeImages(dispatches: readonly Dispatch[]): ImagePlan {
     const copies: ImageCopy[] = [];
     for (const operand of Object.values(bind)) {
       if (!('image' in operand)) continue;
-      const { image: tensor, flat = false } = operand;
+      const { image: tensor, flat, heads } = operand;
       const size = imageSize(operand);
       const content = contentOf(operand);
       const taken = new Set(images.values());
@@ -54,7 +66,7 @@ export function placeImages(dispatches: readonly Dispatch[]): ImagePlan {
       if (image < 0) {
         image = places.findIndex(free);
         if (image < 0) image = places.push({ ...size, holds: undefined }) - 1;
-        copies.push({ tensor, image, flat });
+        copies.push({ tensor, image, flat, heads });
       }
       places[image].height = Math.max(places[image].height, size.height);
       places[image].holds = content;
@@ -66,8 +78,11 @@ export function placeImages(dispatches: readonly Dispatch[]): ImagePlan {
 }
 
 /** Texels at the extents' maxima. */
-function imageSize({ image: x, flat }: ImageOperand): PlannedImage {
+function imageSize({ image: x, flat, heads = { count: 1, across: 1 } }: ImageOperand): PlannedImage {
   if (flat) return { width: flatWidth, height: Math.ceil(maxElements(x) / 4 / flatWidth) };
+  const { count, across } = heads;
+  const height = Math.ceil(count / across) * (maxElements(x) / width(x));
+  if (count > 1) return { width: (width(x) / count / 4) * across, height };
   return { width: width(x) / 4, height: maxElements(x) / width(x) };
 }
 
@@ -78,10 +93,18 @@ export function fitsFlatImage(x: Tensor, { maxTextureDimension2D }: Limits): boo
   return copies && Math.max(across, height) <= maxTextureDimension2D;
 }
 
+/** How the `count` heads of `x` lie in an image of narrow lines; nothing where they cannot be copied there one by one. */
+export function headsImage(x: Tensor, count: number, { maxTextureDimension2D }: Limits): ImageOperand['heads'] {
+  const across = Math.ceil((count * maxElements(x)) / width(x) / maxTextureDimension2D);
+  const { width: wide, height } = imageSize({ image: x, heads: { count, across } });
+  const fits = isAligned(x, 4) && width(x) % (4 * count) === 0 && Math.max(wide, height) <= maxTextureDimension2D;
+  return fits && divisible(placement(x).stride, COPY_STRIDE / 4) ? { count, across } : undefined;
+}
+
 /** What tells one content from another; a state may change under its name, so it has none. */
-function contentOf({ image: tensor, flat = false }: ImageOperand): string | undefined {
+function contentOf({ image: tensor, flat = false, heads }: ImageOperand): string | undefined {
   const { offset, stride } = placement(tensor);
   return root(tensor).role === 'state'
     ? undefined
-    : [root(tensor).id, windowStart(tensor), offset, stride, rows(tensor), flat].join();
+    : [root(tensor).id, windowStart(tensor), offset, stride, rows(tensor), flat, heads?.count].join();
 }

@@ -105,10 +105,14 @@ export interface WeightForm {
   readonly image?: boolean;
 }
 
-/** A tensor as an image of vec4s, which the plan has copied there before the dispatch: rows × width/4 texels, or `flat`, in lines of `flatWidth`. */
+/**
+ * A tensor as an image of vec4s, which the plan has copied there before the dispatch: rows × width/4 texels, or `flat`, in lines of `flatWidth`, or
+ * its `heads` by themselves: equal columns of it, `across` of them side by side, then the next ones below, after as many lines as the run has rows.
+ */
 export interface ImageOperand {
   readonly image: Tensor;
   readonly flat?: boolean;
+  readonly heads?: { readonly count: number; readonly across: number };
 }
 
 /** What a binding is given: a tensor's buffer or its window of it, a tensor as an image, or a part of a weight, which may be an image too. */

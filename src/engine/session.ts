@@ -256,7 +256,14 @@ export class Session {
       );
       if (height <= 0) continue;
       if (copy.flat) stream.copyToFlatImage(from, first * 4, to, (height * width(copy.tensor)) / 4);
-      else stream.copyToImage(from, first * 4, step * 4, to, height);
+      else if (copy.heads) {
+        const { count, across } = copy.heads;
+        const own = width(copy.tensor) / count;
+        for (let head = 0; head < count; head++) {
+          const at = [(own / 4) * (head % across), height * Math.floor(head / across)] as const;
+          stream.copyTexels(from, (first + head * own) * 4, step * 4, to, at, [own / 4, height]);
+        }
+      } else stream.copyToImage(from, first * 4, step * 4, to, height);
     }
     const groups = evaluate(dispatch.groups, extents);
     if (groups === 0) return;

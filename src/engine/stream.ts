@@ -78,7 +78,7 @@ export class Stream {
 
   /** Copies `rows` rows of a buffer, `stride` bytes apart, into an image; ordered. */
   copyToImage(from: DeviceBuffer, offset: number, stride: number, image: DeviceImage, rows: number): void {
-    this.copyTexels(from, offset, stride, image, 0, [image.width, rows]);
+    this.copyTexels(from, offset, stride, image, [0, 0], [image.width, rows]);
   }
 
   /** Copies `texels` texels that follow each other into an image, line by line; ordered. */
@@ -86,21 +86,24 @@ export class Stream {
     const line = image.width * 16;
     const lines = Math.floor(texels / image.width);
     const rest = texels % image.width;
-    if (lines > 0) this.copyTexels(from, offset, line, image, 0, [image.width, lines]);
-    if (rest > 0) this.copyTexels(from, offset + lines * line, line, image, lines, [rest, 1]);
+    if (lines > 0) this.copyTexels(from, offset, line, image, [0, 0], [image.width, lines]);
+    if (rest > 0) this.copyTexels(from, offset + lines * line, line, image, [0, lines], [rest, 1]);
   }
 
-  private copyTexels(
+  /** Copies lines of a buffer, `bytesPerRow` apart, to a place in an image; ordered. */
+  copyTexels(
     from: DeviceBuffer,
     offset: number,
     bytesPerRow: number,
     { texture }: DeviceImage,
-    y: number,
+    origin: readonly [number, number],
     size: readonly [number, number],
   ): void {
     this.endPass();
     this.encoder ??= this.device.gpu.createCommandEncoder({ label: this.name });
-    this.encoder.copyBufferToTexture({ buffer: from.gpu, offset, bytesPerRow }, { texture, origin: [0, y] }, [...size]);
+    this.encoder.copyBufferToTexture({ buffer: from.gpu, offset, bytesPerRow }, { texture, origin: [...origin] }, [
+      ...size,
+    ]);
   }
 
   /** Commands of the caller's own, such as timestamps; ordered, and sent with the rest. */

@@ -284,6 +284,10 @@ export const list: CaseList = {
     attentionCase(65, 64, { fill: whole, causal: true }),
     attentionCase(33, 64, { fill: whole, vScale: 1e6, sharing: 7, causal: true, cache: { length: 90, past: [50] } }),
     attentionCase(33, 80, { scale: 1e5 }),
+    attentionCase(257, 64, { kvHeads: 5 }),
+    attentionCase(260, 80, { kvHeads: 4, batch: 2, rowsExtent: true }),
+    attentionCase(300, 32, { kvHeads: 48, causal: true }), // its images have heads side by side
+    attentionCase(5, 64, { kvHeads: 4, causal: true, batch: 2, cache: { length: 300, past: [280, 3] } }),
     aloneCase(64, 0, 17),
     aloneCase(64, 1, 32),
     aloneCase(5, 0, 0),

@@ -14,11 +14,12 @@ import {
 } from '../../../shaders/attention_subgroup.ts';
 import { subgroupLanes } from '../../../shaders/linear_subgroup.ts';
 import { GraphError } from '../errors.ts';
-import { ceilDiv, evaluate, isCount, mul, shapeText } from '../extent.ts';
+import { ceilDiv, evaluate, isCount, maximum, mul, shapeText } from '../extent.ts';
 import type { Node } from '../graph.ts';
-import { fitsFlatImage } from '../images.ts';
+import { fitsFlatImage, headsImage } from '../images.ts';
 import {
   type Dispatch,
+  type ImageOperand,
   type Limits,
   type Lowering,
   type Op,
@@ -28,7 +29,7 @@ import {
   checkShape,
 } from '../op.ts';
 import { splitItems } from '../split.ts';
-import { type Tensor, isAligned, placement, surroundings, vectorOffset, width } from '../tensor.ts';
+import { type Tensor, isAligned, placement, rows, surroundings, vectorOffset, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 
 export interface AttentionHeads {
@@ -66,14 +67,15 @@ const attentionOp: Op<Attrs> = {
     const [at, atKeys, atValues] = [placement(q), placement(k), placement(v)];
     const subgroups = bySubgroups(node, limits);
     const operand = (x: Tensor): Operand => (subgroups ? { image: surroundings(x), flat: true } : { tensor: x });
+    const packed = subgroups ? packedHeads(node, limits) : undefined;
     return [
       {
         label: subgroups ? 'attention_subgroup' : 'attention',
-        shader: subgroups ? attentionSubgroupShader({ depth }) : attentionShader(options),
+        shader: subgroups ? attentionSubgroupShader({ depth, packed: !!packed }) : attentionShader(options),
         bind: {
           q: operand(q),
-          k: operand(k),
-          v: operand(v),
+          k: packed ? { image: k, heads: packed } : operand(k),
+          v: packed ? { image: v, heads: packed } : operand(v),
           past: { tensor: past ?? q },
           y: { tensor: node.output },
         },
@@ -92,6 +94,7 @@ const attentionOp: Op<Attrs> = {
           k_stride: atKeys.stride,
           v_offset: atValues.offset,
           v_stride: atValues.stride,
+          ...(packed && { across: packed.across, lines: rows(k) }),
         },
         groups: subgroups
           ? mul(q.shape[0], kvHeads, ceilDiv(pairs, attentionSubgroupTile(depth)))
@@ -172,6 +175,13 @@ function bySubgroups({ inputs: { q, k, v }, attrs: { heads } }: Node<Attrs>, lim
   const fits = attentionSubgroupFits(depth) && (heads > 1 || depth > 128) && q.shape[1] !== 1;
   const copies = (x: Tensor) => isAligned(x, 4) && fitsFlatImage(surroundings(x), limits);
   return limits.subgroupSize === subgroupLanes && fits && [q, k, v].every(copies);
+}
+
+/** How k and v lie in images head by head, where lines of many heads would spread the keys of one over as many pages of memory; the same bits. */
+function packedHeads({ inputs: { q, k, v }, attrs }: Node<Attrs>, limits: Limits): ImageOperand['heads'] {
+  const { heads, kvHeads } = attrs;
+  if (width(q) / heads > 128 || kvHeads < 4 || maximum(k.shape[1]) < 256) return undefined;
+  return headsImage(v, kvHeads, limits) && headsImage(k, kvHeads, limits);
 }
 
 /**
