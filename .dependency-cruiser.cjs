@@ -54,7 +54,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(dist|scripts|models|out)/' },
+    exclude: { path: '^(dist|scripts|models|out|examples)/' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       extensions: ['.ts', '.tsx', '.d.ts', '.js', '.mjs'],

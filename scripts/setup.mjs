@@ -82,7 +82,15 @@ async function ensurePackages(folder, what) {
 const ensureBuild = () =>
   ensureBuilt('build', {
     what: 'dist',
-    from: ['src', 'shaders', 'node', 'bench', 'tests/cases', 'tests/fuzz', 'tests/support', 'tsdown.config.ts'],
+    from: [
+      'src',
+      'shaders',
+      'node',
+      'web',
+      'bench',
+      ...['cases', 'fuzz', 'support'].map((name) => `tests/${name}`),
+      'tsdown.config.ts',
+    ],
     makes: 'dist/src/engine/index.js',
     by: [join(root, 'node_modules/tsdown/dist/run.mjs')],
   });

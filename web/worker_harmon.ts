@@ -24,7 +24,7 @@ import type { DescribeArgs, DescribeItem, GenerateArgs, GenerateItem, LostEvent,
 export interface OpenInWorkerOptions extends OpenFilesOptions {
   /** Keeps matrices on the device in fewer bits: `q8` or `q4`. */
   readonly quantise?: Quantised;
-  /** A worker that runs `overtone-gpu/web/worker`, or makes one each time that one is needed; the package's own without. */
+  /** A worker that runs the package's `dist/web/worker.js`, or what makes one each time that one is needed; one of its own without. */
   readonly worker?: Worker | (() => Worker);
   /** How soon a silent worker counts as hung: 20 s without. */
   readonly heartbeat?: Heartbeat;
