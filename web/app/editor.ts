@@ -3,7 +3,8 @@ import { computed, signal } from '@preact/signals';
 import type { Mask } from '../../src/harmon/index.ts';
 import { NO_STROKES, type Strokes, addStroke, clearing, maskOf, redo, undo } from './logic/mask_strokes.ts';
 import type { JobEdit } from './logic/queue.ts';
-import { draft, editing, notice, selectedEntry } from './state.ts';
+import { enqueue } from './queue_runner.ts';
+import { draft, editing, mode, notice, selectedEntry, variation } from './state.ts';
 
 export type Tool = 'brush' | 'eraser';
 type Extension = Record<'left' | 'right' | 'top' | 'bottom', number>;
@@ -23,7 +24,7 @@ const extends_ = computed(() => Object.values(extension.value).some((by) => by >
 
 /** What the button makes. */
 export const editorSays = computed(() =>
-  mask.value ? 'Make marked part anew' : extends_.value ? 'Extend' : 'Mark a part first',
+  mask.value ? 'Make it anew' : extends_.value ? 'Extend' : 'Mark a part first',
 );
 
 /** Opens the editor on the selected picture. Strokes of the last one stay where they fit. */
@@ -37,6 +38,7 @@ export function openEditor(): void {
     extension.value = NO_EXTENSION;
   }
   if (entry.record && draft.value.prompt.trim() === '') draft.value = { ...draft.value, prompt: entry.record.prompt };
+  mode.value = 'make';
   editing.value = true;
 }
 
@@ -79,8 +81,10 @@ export function editJob(): JobEdit | undefined {
   };
 }
 
-/** A variation of the selected picture: this share of its squares made anew. */
-export function variationJob(strength: number): JobEdit | undefined {
-  const source = selectedEntry.value?.id;
-  return source === undefined ? undefined : { source, variation: strength };
+/** Puts a variation of the selected picture into the queue: a share of its squares made anew, for its own words, by a seed of its own. */
+export function vary(): void {
+  const entry = selectedEntry.value;
+  if (!entry) return;
+  const words = entry.record ? { prompt: entry.record.prompt } : {};
+  enqueue({ edit: { source: entry.id, variation: variation.value } }, { ...words, seed: undefined });
 }

@@ -6,8 +6,8 @@ import type { PictureRecord } from '../../src/harmon/record.ts';
 import { type Entry, neighbour, sorted, withEntry, withoutEntries } from './logic/history.ts';
 import { sentence } from './logic/problem.ts';
 import { chosen, entries, notice, pinned, selected, shown, watching } from './state.ts';
-import { allEntries, deleteEntries, putEntry } from './store/database.ts';
-import { deletePicture, writePicture } from './store/pictures.ts';
+import { allEntries, database, deleteEntries, putEntry } from './store/database.ts';
+import { deletePicture, sweepPictures, writePicture } from './store/pictures.ts';
 import { decodeBlob } from './store/pixels.ts';
 
 const channel = typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel('overtone-history');
@@ -22,6 +22,7 @@ export async function startHistory(): Promise<void> {
   if (channel) channel.onmessage = () => void read();
   await read();
   selected.value ??= entries.value[0]?.id;
+  if (await database()) sweepPictures(new Set((await allEntries()).map(({ id }) => id))).catch(() => undefined);
 }
 
 async function keep(entry: Entry): Promise<void> {
@@ -32,6 +33,7 @@ async function keep(entry: Entry): Promise<void> {
 
 /** A picture that was made, into the history. Gives its id. */
 export async function rememberMade(picture: Picture, record: PictureRecord): Promise<string> {
+  void navigator.storage?.persist?.().catch(() => false); // so that the browser does not clear it for room
   return remember(picture, encodeRecordedPng(picture, record), { record });
 }
 

@@ -1,25 +1,13 @@
 /** What the keys do. Letters do nothing while a field has the focus, and nothing behind a dialog. */
 import { tinykeys } from 'tinykeys';
 import { savePicture } from './archive_actions.ts';
-import { closeEditor, openEditor, redoStroke, sizeBrush, tool, undoStroke, variationJob } from './editor.ts';
+import { closeEditor, openEditor, redoStroke, sizeBrush, tool, undoStroke, vary } from './editor.ts';
 import { remove, toggleFavourite, togglePin, walk } from './history_actions.ts';
 import { incomingRecord } from './incoming.ts';
 import { type Command, KEY_BINDINGS } from './logic/keys.ts';
 import { make } from './parts/prompt_bar.tsx';
-import { cancelJob, enqueue, randomSeed } from './queue_runner.ts';
-import {
-  comparing,
-  dialog,
-  editing,
-  mode,
-  notice,
-  pinned,
-  selected,
-  selectedEntry,
-  setDraft,
-  variation,
-  work,
-} from './state.ts';
+import { cancelJob, randomSeed } from './queue_runner.ts';
+import { comparing, dialog, editing, mode, notice, pinned, selected, selectedEntry, setDraft, work } from './state.ts';
 import { answering, stopAnswer } from './talk.ts';
 
 const focus = (id: string): void => document.getElementById(id)?.focus();
@@ -40,14 +28,8 @@ const COMMANDS: Readonly<Record<Command, () => void>> = {
     if (pinned.value.length < 2) notice.value = { text: 'Pin two pictures first (P), then compare them.' };
     else comparing.value = comparing.value === 'slider' ? 'side-by-side' : 'slider';
   },
-  edit: () => {
-    mode.value = 'make';
-    openEditor();
-  },
-  vary: () => {
-    const edit = variationJob(variation.value);
-    if (edit) enqueue({ edit });
-  },
+  edit: openEditor,
+  vary,
   ask: () => (mode.value = 'ask'),
   'make-mode': () => (mode.value = 'make'),
   settings: () => {
@@ -93,5 +75,5 @@ export function listenToKeys(): () => void {
       },
     ]),
   );
-  return tinykeys(window, Object.fromEntries(bindings) as Parameters<typeof tinykeys>[1]);
+  return tinykeys(window, Object.fromEntries(bindings) as Parameters<typeof tinykeys>[1], { ignore: () => false });
 }

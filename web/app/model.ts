@@ -4,6 +4,7 @@ import { type ModelSource, type OpenProgress, type WorkerHarmon, openModelInWork
 import type { HarmonConfig } from '../../src/harmon/index.ts';
 import type { ModelIdentity } from '../../src/harmon/record.ts';
 import { type Problem, problemOf } from './logic/problem.ts';
+import { remembered } from './store/remembered.ts';
 
 export interface OpenedModel {
   readonly harmon: WorkerHarmon;
@@ -19,6 +20,9 @@ export type ModelState =
   | { readonly state: 'failed'; readonly problem: Problem; readonly source: ModelSource };
 
 export const model = signal<ModelState>({ state: 'opening', cancel: () => undefined });
+
+/** The model that the next visit opens: the embedded one or an address. Files from disk must be chosen again. */
+export const lastModel = remembered('model', (stored) => (typeof stored === 'string' ? stored : 'embedded'));
 
 /** The open model, if there is one. */
 export const openedModel = (): OpenedModel | undefined =>
@@ -42,10 +46,35 @@ export async function openModel(source: ModelSource): Promise<void> {
     });
     if (turn !== opening) return harmon.destroy();
     const [identity, { description: adapter }] = await Promise.all([harmon.identity(), harmon.deviceInfo()]);
-    harmon.on('died', (error) => failed(turn, source, error));
+    harmon.on('died', (error) => {
+      if (turn !== opening) return;
+      const isSecond = performance.now() - lastDeath < MINUTE;
+      lastDeath = performance.now();
+      if (isSecond) failed(turn, source, error);
+      else void openModel(source);
+    });
+    lastModel.value = typeof source === 'string' ? source : 'embedded';
     model.value = { state: 'ready', opened: { harmon, source, config: harmon.config, identity, adapter } };
   } catch (error) {
     failed(turn, source, error);
+  }
+}
+
+const MINUTE = 60_000;
+/** A worker that dies is started again by itself; one that dies twice within a minute waits for a person. */
+let lastDeath = -Infinity;
+
+/** After a lost device: a fresh one in the same worker, with the weights from where they were. */
+export async function reopenDevice({ harmon }: OpenedModel): Promise<void> {
+  const now = model.value;
+  if (now.state !== 'ready' || now.opened.harmon !== harmon) return;
+  const turn = opening;
+  model.value = { state: 'opening', cancel: () => harmon.destroy() };
+  try {
+    await harmon.reopen();
+    if (turn === opening) model.value = now;
+  } catch (error) {
+    failed(turn, now.opened.source, error);
   }
 }
 

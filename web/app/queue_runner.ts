@@ -1,6 +1,6 @@
 /** Makes the jobs of the queue one after the other, puts what they give into the history, and keeps the queue over a reload. */
 import { effect, untracked } from '@preact/signals';
-import { AbortError } from '../../src/engine/index.ts';
+import { AbortError, GpuError } from '../../src/engine/index.ts';
 import { editOf } from '../../src/harmon/edit.ts';
 import type { GenerateProgress, HarmonConfig, Picture } from '../../src/harmon/index.ts';
 import { drawOrders, seeded } from '../../src/harmon/random.ts';
@@ -10,9 +10,10 @@ import { problemOf } from './logic/problem.ts';
 import { type Job, addJob, adopted, failJob, nextJob, removeJob } from './logic/queue.ts';
 import { NO_PACE, paceAfter } from './logic/remaining.ts';
 import { recordOf } from './logic/restore.ts';
-import { type SettledSettings, settle } from './logic/settings.ts';
+import { type Settings, type SettledSettings, settle } from './logic/settings.ts';
 import { cellsOf, sweepOf } from './logic/sheet.ts';
-import { type OpenedModel, model } from './model.ts';
+import { WorkerError } from '../index.ts';
+import { type OpenedModel, model, reopenDevice } from './model.ts';
 import { drawSheet } from './parts/draw_sheet.ts';
 import { draft, jobs, notice, selected, showPreviews, watching, work } from './state.ts';
 import { allJobs, putJobs } from './store/database.ts';
@@ -45,11 +46,11 @@ export async function startQueue(): Promise<void> {
   });
 }
 
-/** Adds what the form says; with an edit, for that. */
-export function enqueue(more: Pick<Job, 'edit' | 'sheet'> = {}): void {
-  const settings = settle(draft.value, randomSeed);
-  jobs.value = addJob(jobs.value, { id: crypto.randomUUID(), settings, tab, ...more });
+/** Adds what the form says, but for `changes`; with an edit, for that. */
+export function enqueue(more: Pick<Job, 'edit' | 'sheet'> = {}, changes: Partial<Settings> = {}): void {
+  const settings = settle({ ...draft.value, ...changes }, randomSeed);
   if (!work.value) watching.value = true;
+  jobs.value = addJob(jobs.value, { id: crypto.randomUUID(), settings, tab, ...more });
 }
 
 /** Cancels one job, at work or not. */
@@ -82,14 +83,26 @@ async function run(job: Job, opened: OpenedModel): Promise<void> {
     if (watching.value) selected.value = ids[0];
   } catch (error) {
     if (error instanceof AbortError || stop.signal.aborted) jobs.value = removeJob(jobs.value, job.id);
-    else {
-      const problem = problemOf(error);
-      jobs.value = failJob(jobs.value, job.id, problem.text);
-      notice.value = { text: problem.title, problem };
-    }
+    else await goOnAfter(error, job, opened);
   } finally {
     work.value = undefined;
   }
+}
+
+/** Jobs that lost their device or worker once already. */
+const unlucky = new Set<string>();
+
+/** A job that lost its device or its worker is begun again once, when there is another; any other failure is kept with its reason. */
+async function goOnAfter(error: unknown, job: Job, opened: OpenedModel): Promise<void> {
+  const problem = problemOf(error);
+  const isLoss = error instanceof WorkerError || (error instanceof GpuError && error.kind === 'lost');
+  const again = isLoss && !unlucky.has(job.id);
+  if (again) unlucky.add(job.id);
+  else jobs.value = failJob(jobs.value, job.id, problem.text);
+  notice.value = again
+    ? { text: `${problem.title}: it is opened again, and the picture is begun again.` }
+    : { text: problem.title, problem };
+  if (error instanceof GpuError && error.kind === 'lost') await reopenDevice(opened);
 }
 
 async function makePictures(job: Job, opened: OpenedModel, signal: AbortSignal): Promise<string[]> {

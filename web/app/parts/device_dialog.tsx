@@ -4,6 +4,7 @@ import type { DeviceInfo, MemoryUse, Timings } from '../../index.ts';
 import { bytesText } from '../logic/bytes_text.ts';
 import { openedModel } from '../model.ts';
 import { DialogFrame } from './dialog_frame.tsx';
+import { BenchPanel } from './bench_panel.tsx';
 import { PhasesChart } from './phases_chart.tsx';
 
 interface Facts {
@@ -37,6 +38,7 @@ export function DeviceDialog() {
     <DialogFrame title="Device" wide>
       {!opened && <p>No model is open, so no device is in use.</p>}
       {facts && <DeviceFacts {...facts} />}
+      <BenchPanel />
     </DialogFrame>
   );
 }

@@ -4,7 +4,7 @@ import { DialogFrame } from './dialog_frame.tsx';
 
 export function KeysDialog() {
   return (
-    <DialogFrame title="Keys">
+    <DialogFrame title="Keys" wide>
       <dl class="keys">
         {KEY_BINDINGS.map(({ command, shown, text }) => (
           <div key={command}>

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import type { ModelSource } from '../../index.ts';
 import { model, openModel } from '../model.ts';
 import { DialogFrame, closeDialog } from './dialog_frame.tsx';
+import { DownloadedModels } from './downloaded_models.tsx';
 import { FileButton } from './file_button.tsx';
 import { FileInput, FolderOpen } from 'lucide';
 
@@ -61,6 +62,7 @@ export function ModelsDialog() {
           Download and open
         </button>
       </form>
+      <DownloadedModels onOpen={open} />
     </DialogFrame>
   );
 }

@@ -28,9 +28,11 @@ export function PhasesChart({ timings }: { timings: Timings }) {
     <>
       <div ref={place} class="chart" aria-hidden="true" />
       <dl class="facts">
-        {rows.map(({ name, ms }) => (
+        {rows.map(({ name, ms }, i) => (
           <div key={name}>
-            <dt>{name}</dt>
+            <dt>
+              {i + 1} {name}
+            </dt>
             <dd>{ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`}</dd>
           </div>
         ))}

@@ -14,11 +14,10 @@ import {
   Trash2,
 } from 'lucide';
 import { savePicture } from '../archive_actions.ts';
-import { openEditor, variationJob } from '../editor.ts';
+import { openEditor, vary } from '../editor.ts';
 import { remove, toggleFavourite, togglePin } from '../history_actions.ts';
 import { incomingRecord } from '../incoming.ts';
 import { type Entry, titleOf } from '../logic/history.ts';
-import { enqueue } from '../queue_runner.ts';
 import { comparing, dialog, mode, pinned, pinnedEntries, selectedEntry, variation } from '../state.ts';
 import { CompareStage } from './compare_stage.tsx';
 import { Icon, IconButton } from './icon.tsx';
@@ -116,10 +115,6 @@ function Action({ of, name, keys, onClick }: { of: IconNode; name: string; keys:
 
 /** Varies the picture by a strength of a few tenths. */
 function VariationAction() {
-  const vary = () => {
-    const edit = variationJob(variation.value);
-    if (edit) enqueue({ edit });
-  };
   return (
     <span class="vary">
       <button type="button" class="quiet" title="Vary (V)" aria-keyshortcuts="V" onClick={vary}>

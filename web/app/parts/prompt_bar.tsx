@@ -73,12 +73,9 @@ export function PromptBar() {
           </label>
           <IconButton of={Dices} name="Draw a seed" onClick={() => setDraft({ seed: randomSeed() })} />
           <span class="grow" />
-          <IconButton
-            of={TableProperties}
-            name="Sheet over two settings"
-            disabled={open}
-            onClick={() => (dialog.value = 'sheet')}
-          />
+          {!open && (
+            <IconButton of={TableProperties} name="Sheet over two settings" onClick={() => (dialog.value = 'sheet')} />
+          )}
           <IconButton
             of={SlidersHorizontal}
             name="All settings"

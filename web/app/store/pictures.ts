@@ -37,6 +37,18 @@ export async function deletePicture(id: string): Promise<void> {
     .catch(() => undefined);
 }
 
+const DAY = 86_400_000;
+
+/** Deletes files that no row of the history has and that are not new: a page that was closed may have left some. */
+export async function sweepPictures(ids: ReadonlySet<string>): Promise<void> {
+  const at = await folder();
+  for await (const [name, handle] of at.entries()) {
+    if (handle.kind !== 'file' || ids.has(name.replace(/\.png$/, ''))) continue;
+    const { lastModified } = await (handle as FileSystemFileHandle).getFile();
+    if (Date.now() - lastModified > DAY) await at.removeEntry(name);
+  }
+}
+
 /** An address for `<img>`, made once a picture. */
 export function pictureUrl(id: string): Promise<string> {
   let address = addresses.get(id);
