@@ -126,7 +126,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .option('--seed <n>', 'of the whole list', whole('--seed', 0, MOST), 0)
     .option('--shard <i/n>', 'only every n-th entry, from entry i (i from 0)', shardValue)
     .option('--shards <n>', 'the n of a Slurm array or Kubernetes indexed job', whole('--shards', 1, 1_000_000));
-  withMakingOptions(many);
+  withMakingOptions(many, 'Pictures:');
   withModelOptions(many)
     .addHelpText('after', '\nExample:\n  $ overtone batch prompts.json --output pictures --shard 0/4')
     .action((list: string, options: Omit<BatchOptions, 'list'> & Settings) =>
@@ -243,14 +243,16 @@ const longest = whole('--image-size', 1, 4096);
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** Options of how pictures are made. Their defaults are `settleMaking`'s. */
-function withMakingOptions(command: Command): Command {
+function withMakingOptions(command: Command, group = 'Picture:'): Command {
   return withSamplingOptions(
     command.option('--image-size <pixels>', `side or WIDTHxHEIGHT, ${SIZES}`, size('--image-size')),
+    group,
   );
 }
 
-function withSamplingOptions(command: Command): Command {
+function withSamplingOptions(command: Command, group = 'Picture:'): Command {
   return command
+    .optionsGroup(group)
     .option('--grid-size <n>', 'n×n pictures in one file (default: 1, reference: 2)', whole('--grid-size', 1, 16))
     .optionsGroup('Sampling:')
     .option('--num-iter <n>', `iterations, ${ITERATIONS}`, whole('--num-iter', 1, 65536))

@@ -1,6 +1,6 @@
 /**
  * kill -9 at random moments of `convert` and `batch`: every file under its final name is whole, and the next run goes on. OVERTONE_KILLS sets
- * how often.
+ * how often; what was killed is printed after every 20th.
  */
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -74,11 +74,11 @@ test.each([
       const share = Object.keys(found).length / Object.keys(whole).length;
       if (share === 0) counts.before++;
       else if (share < 1) counts.between++;
+      if (counts.killed % 20 === 0 || counts.killed === kills) console.log(`${command}: ${JSON.stringify(counts)}`);
     }
     // each third time the next run goes on from what is there
     if (code === 0 || counts.killed % 3 === 0) rmSync(output(), { recursive: true, force: true });
   }
   expect((await overtone(args, { input })).code).toBe(0);
   expect(contents()).toEqual(whole);
-  console.log(`${command}: ${JSON.stringify(counts)}`);
 });
