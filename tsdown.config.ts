@@ -16,8 +16,8 @@ const ENTRIES = [
 ];
 /** The benchmark finds its case lists and starts its processes by path. */
 const BENCH = ['bench/main.ts', 'bench/peer_process.ts', 'tests/cases/*.ts'];
-/** The fuzzer, and the process it starts by path. */
-const FUZZ = ['tests/fuzz/main.ts', 'tests/fuzz/child.ts'];
+/** The fuzzer, the process it starts by path, and long use of a process. */
+const TESTS = ['tests/fuzz/main.ts', 'tests/fuzz/child.ts', 'tests/soak/main.ts'];
 
 /** What modules of `web` find beside themselves: in dist the worker is JavaScript, and the models lie one folder further up. */
 const addresses = {
@@ -52,7 +52,7 @@ const bundle = (name: string, entry: string) => ({
 export default defineConfig([
   {
     ...common,
-    entry: [...ENTRIES, ...BENCH, ...FUZZ],
+    entry: [...ENTRIES, ...BENCH, ...TESTS],
     clean: ['dist/*', '!dist/page'],
     platform: 'neutral',
     deps: { neverBundle: [/^node:/, '@observablehq/plot', 'linkedom'] },
