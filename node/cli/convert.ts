@@ -6,7 +6,7 @@ import { identify } from '../model_hash.ts';
 import { type Step, megabytes } from './progress.ts';
 import type { Context } from './session.ts';
 import { phasesText, stopwatch } from './timing.ts';
-import { counted, visible } from './wording.ts';
+import { counted, shellWord, visible } from './wording.ts';
 
 export interface ConvertCommandOptions extends ModelPaths {
   /** Folder. */
@@ -52,7 +52,7 @@ export async function convert(options: ConvertCommandOptions, context: Context):
       `Model    ${visible(model.name)} ${model.hash.slice(0, 10)}, ${counted(tensors, 'tensor')} in ${model.weights}\n`,
     );
     if (leftOut.length) print(`Left out ${counted(leftOut.length, 'tensor')} that the model does not use\n`);
-    print(`Time     ${phasesText(seconds)}\nUse it   overtone text2image --model ${visible(output)}\n`);
+    print(`Time     ${phasesText(seconds)}\nUse it   overtone text2image --model ${visible(shellWord(output))}\n`);
   } finally {
     await files.close();
   }

@@ -11,7 +11,7 @@ import { settingsOf } from '../../src/harmon/record.ts';
 import { readPictureFile } from './input.ts';
 import { megabytes } from './progress.ts';
 import type { Context } from './session.ts';
-import { visible, visibleLines } from './wording.ts';
+import { shellWord, visible, visibleLines } from './wording.ts';
 
 export interface InfoOptions {
   /** A picture, a file of weights or a folder; the adapter without. */
@@ -81,7 +81,9 @@ async function aboutPicture(path: string, { print, signal }: Context, json: bool
   line('Model', `${model.name} ${model.hash.slice(0, 10)}, weights in ${model.weights}`);
   line('Adapter', adapter);
   if (name === 'stdin') return;
-  const remake = record.edit ? `edit --from ${name} --image THE-PICTURE-THAT-WAS-EDITED` : `text2image --from ${name}`;
+  const remake = record.edit
+    ? `edit --from ${shellWord(name)} --image THE-PICTURE-THAT-WAS-EDITED`
+    : `text2image --from ${shellWord(name)}`;
   line('Remake', `overtone ${remake}`);
 }
 

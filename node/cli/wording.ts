@@ -10,6 +10,10 @@ export const visible = (text: string): string =>
 /** The same for several lines, whose breaks stay. */
 export const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n');
 
+/** A path as one word of a shell's line. */
+export const shellWord = (path: string): string =>
+  /^[\p{L}\p{N}_./+=:@%-]+$/u.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+
 /** `1 iteration`, `2 iterations`, `2 entries` */
 export const counted = (n: number, noun: string): string =>
   `${n} ${n === 1 ? noun : /[^aeo]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;

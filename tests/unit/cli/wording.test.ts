@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { counted, visible, visibleLines } from '../../../node/cli/wording.ts';
+import { counted, shellWord, visible, visibleLines } from '../../../node/cli/wording.ts';
 
 it('shows characters that steer a terminal or turn the line around', () => {
   expect(visible('a\x1b[31mb\r\n\x00\x7f\x9bc')).toBe('a\\u{1b}[31mb\\u{d}\\u{a}\\u{0}\\u{7f}\\u{9b}c');
@@ -12,4 +12,15 @@ it('shows characters that steer a terminal or turn the line around', () => {
 
 it('counts', () => {
   expect([0, 1, 2].map((n) => counted(n, 'iteration'))).toEqual(['0 iterations', '1 iteration', '2 iterations']);
+});
+
+it('writes paths as a shell takes them', () => {
+  expect(['a/b-1.png', '狗.png', 'a b', "it's", '', '$x'].map(shellWord)).toEqual([
+    'a/b-1.png',
+    '狗.png',
+    "'a b'",
+    "'it'\\''s'",
+    "''",
+    "'$x'",
+  ]);
 });
