@@ -163,6 +163,7 @@ describe('what is refused', () => {
     [{ checkpoint: new URL('file:///a') }, 'checkpoint must be a path, a string, but is an object'],
     [{ vae: '' }, 'vae must be a path, a string, but is empty'],
     [{ quantise: 'q5' }, 'quantise must be q8 or q4 but is q5'],
+    [{ choices: { a: 'b' } }, 'choices must be a Map of names by key but is an object'],
   ])('options of the wrong kind: %j', async (options, sentence) => {
     const asked = openHarmon(options as ModelPaths);
     await expect(asked).rejects.toThrow(ArgumentError);
