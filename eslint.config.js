@@ -22,7 +22,13 @@ export default tseslint.config(
     extends: [tseslint.configs.recommended],
     languageOptions: {
       parserOptions: {
-        project: ['src/tsconfig.json', 'web/tsconfig.json', 'tests/unit/web/tsconfig.json', 'tsconfig.json'],
+        project: [
+          'src/tsconfig.json',
+          'web/tsconfig.json',
+          'web/offline/tsconfig.json',
+          'tests/unit/web/tsconfig.json',
+          'tsconfig.json',
+        ],
         tsconfigRootDir: dirname(fileURLToPath(import.meta.url)),
       },
     },

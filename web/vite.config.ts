@@ -2,12 +2,15 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { installable } from './build/installable.ts';
+import { policy } from './build/policy.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
 export default defineConfig({
   root: here,
   base: './',
+  plugins: [installable(), policy()],
   build: { outDir: resolve(here, '../dist/page'), emptyOutDir: true, target: 'es2023', assetsInlineLimit: 0 },
   worker: { format: 'es' },
   server: { fs: { allow: [resolve(here, '..')] } },

@@ -1,11 +1,12 @@
 /** The page: starts the app in its element, then the history, the queue and the model. */
 import { render } from 'preact';
+import { keepModel, keepPage } from '../offline/keep.ts';
 import { App } from './app.tsx';
 import { startHistory } from './history_actions.ts';
 import { listenForFiles } from './incoming.ts';
 import { listenToKeys } from './keyboard.ts';
 import { fromFragment } from './logic/sharing.ts';
-import { lastModel, openModel } from './model.ts';
+import { lastModel, openModel, openedModel } from './model.ts';
 import { startQueue } from './queue_runner.ts';
 import { defaults, draft, startTitle } from './state.ts';
 import { allowOwnScripts } from './trusted_types.ts';
@@ -21,6 +22,7 @@ function readLink(): void {
 }
 
 allowOwnScripts();
+await keepPage();
 readLink();
 addEventListener('hashchange', readLink);
 render(<App />, document.querySelector('#app')!);
@@ -28,4 +30,6 @@ listenToKeys();
 listenForFiles();
 startTitle();
 void startHistory().then(startQueue);
-void openModel(lastModel.value);
+void openModel(lastModel.value).then(() => {
+  if (openedModel()?.source === 'embedded') void keepModel();
+});
