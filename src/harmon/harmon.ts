@@ -33,6 +33,7 @@ import {
   checkPicture,
   generateJob,
 } from './request.ts';
+import { type GenerateState, checkState } from './resume.ts';
 import { type OnProgress, type Runtime, gridOf } from './runtime.ts';
 import { Text2Image, type Text2ImageShape, text2imageShape } from './text2image.ts';
 import { TextQueue } from './text_queue.ts';
@@ -119,11 +120,13 @@ export class Harmon {
   /** Makes pictures: for each prompt `count` of them, in order. Errors: ArgumentError, AbortError, GpuError. */
   async generate(options: GenerateOptions): Promise<GeneratedPicture[]> {
     const job = generateJob(options, this.runtime.config);
+    const { resume } = options;
+    if (resume !== undefined) checkState(resume, job, this.runtime.config.mar.tokenDim);
     const ids = this.promptIds(job, options);
     return this.take('generate', options.signal, async () => {
-      const pictures: GeneratedPicture[] = [];
-      for (let first = 0; first < job.prompts.length; first += job.batchSize)
-        pictures.push(...(await this.generateBatch(job, ids, options, first)));
+      const pictures = [...(resume?.finished ?? [])];
+      for (let from = resume; pictures.length < job.prompts.length; from = undefined)
+        pictures.push(...(await this.generateBatch(job, ids, options, pictures, from)));
       return pictures;
     });
   }
@@ -144,9 +147,11 @@ export class Harmon {
     job: GenerateJob,
     ids: PromptIds,
     options: GenerateOptions,
-    first: number,
+    before: readonly GeneratedPicture[],
+    from: GenerateState | undefined,
   ): Promise<GeneratedPicture[]> {
     const { config, tokenizer } = this.runtime;
+    const first = before.length;
     const texts = job.prompts.slice(first, first + job.batchSize);
     const { branches } = job;
     const conditional = texts.map((text) => ids.conditional.get(text)!);
@@ -157,7 +162,8 @@ export class Harmon {
     const randomness = shifted(job.randomness, first);
     const orders = drawOrders(randomness, texts.length, job.candidates, edit?.made);
     const model = await this.openText2Image(text2imageShape(job, texts.length, prompts.length), options);
-    const given = edit && canvasTokens(edit, await model.encode(edit.picture, options.signal), texts.length);
+    const given =
+      from?.tokens ?? (edit && canvasTokens(edit, await model.encode(edit.picture, options.signal), texts.length));
     const decode = async (p: number): Promise<{ picture: Picture; mask?: Mask }> => {
       const picture = await model.decode(p, options.signal);
       return edit ? finishEdit(edit, picture, orders[p]) : { picture };
@@ -176,6 +182,12 @@ export class Harmon {
             await settle();
             return inTurn(all, async (p) => (await decode(p)).picture);
           }),
+        state: () =>
+          previews.ask(async () => {
+            await settle();
+            const tokens = await model.readTokens();
+            return { seed: job.seed, finished: [...before], iterations: k + 1, tokens };
+          }),
       };
       return previews.between(() => this.callBack(() => options.onIteration?.(progress)));
     };
@@ -185,6 +197,7 @@ export class Harmon {
       orders,
       randomness,
       given,
+      done: from?.iterations,
       signal: options.signal,
       onIteration: report,
     });

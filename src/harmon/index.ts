@@ -9,5 +9,7 @@ export { batchCaption } from './prompts.ts';
 export { type Randomness, recorded, seeded } from './random.ts';
 export type { GuidanceSchedule } from './schedule.ts';
 export { type PlannedOptions, plannedPicture } from './planned.ts';
+export { LastingHarmon, type LastingOptions, type Loss } from './lasting.ts';
 export type { GenerateOptions, GenerateProgress } from './request.ts';
 export type { HarmonTuneOptions } from './tune.ts';
+export type { GenerateState } from './resume.ts';

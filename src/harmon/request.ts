@@ -6,6 +6,7 @@ import type { Grid } from './graphs.ts';
 import type { Picture } from './image.ts';
 import { checkKeys, shown } from './options.ts';
 import { type Randomness, seeded } from './random.ts';
+import type { GenerateState } from './resume.ts';
 import { type OnProgress, gridOf } from './runtime.ts';
 import { type GuidanceSchedule, type Iteration, diffusionSchedule, maskedLoop } from './schedule.ts';
 
@@ -33,6 +34,8 @@ export interface GenerateOptions {
   readonly seed?: number;
   /** Order and noise from elsewhere, in place of `seed`. */
   readonly randomness?: Randomness;
+  /** Goes on where an earlier run with the same options stood, with the same bits: what its `progress.state` gave. */
+  readonly resume?: GenerateState;
   /** Most pictures made at once; 4 without. More share work and take more memory. */
   readonly batchSize?: number;
   readonly signal?: AbortSignal;
@@ -53,6 +56,8 @@ export interface GenerateProgress {
   readonly pictures: number;
   /** Decodes the pictures as they are when it can be done, at once inside the callback; the result of the run does not depend on it. */
   preview(): Promise<Picture[]>;
+  /** Where the run stands, when it can be read, at once inside the callback; for `resume`, on this device or another. */
+  state(): Promise<GenerateState>;
 }
 
 /** A checked request for pictures. */
@@ -86,6 +91,7 @@ const KEYS: Record<keyof GenerateOptions, true> = {
   timesteps: true,
   seed: true,
   randomness: true,
+  resume: true,
   batchSize: true,
   signal: true,
   onIteration: true,
@@ -117,7 +123,9 @@ export function generateJob(options: GenerateOptions, config: HarmonConfig): Gen
   const tokens = edit?.made ?? candidates.length;
   const iterations = options.iterations ?? Math.min(ITERATIONS, tokens);
   diffusionSchedule(timesteps);
-  const seed = options.randomness ? undefined : (options.seed ?? Math.floor(Math.random() * 2 ** 32));
+  const seed = options.randomness
+    ? undefined
+    : (options.seed ?? options.resume?.seed ?? Math.floor(Math.random() * 2 ** 32));
   const randomness = options.randomness ?? seeded(seed!, prompts.length);
   return {
     prompts,

@@ -45,6 +45,8 @@ export interface Text2ImageJob {
   readonly randomness: Pick<Randomness, 'noise'>;
   /** Scaled latents (b·N, tokenDim) that tokens start with; zeros without. */
   readonly given?: Float32Array<ArrayBuffer>;
+  /** Iterations that `given` already holds; 0 without. */
+  readonly done?: number;
   readonly signal?: AbortSignal;
   /** Called after each iteration has been handed to the GPU; `settle` waits until it is done there. */
   readonly onIteration?: (k: number, settle: () => Promise<void>) => void | Promise<void>;
@@ -98,6 +100,7 @@ export class Text2Image {
     try {
       await this.prefill(stream, job.prompts, job.given);
       for (const [k, iteration] of job.iterations.entries()) {
+        if (k < (job.done ?? 0)) continue;
         await this.iterate(stream, job, k, iteration);
         await job.onIteration?.(k, () => stream.drain());
       }

@@ -165,11 +165,16 @@ export class FaultyDevice implements DeviceHost {
     if (this.calls.push(call) !== this.fault?.at) return false;
     this.hit = call;
     if (this.fault.mode === 'refused') return true;
+    this.lose();
+    return false;
+  }
+
+  /** Loses the device now, silently unless its fault is a polite one. */
+  lose(): void {
     this.lost = true;
     const announce = () =>
       this.announceLoss({ reason: 'unknown', message: 'injected: device lost' } as GPUDeviceLostInfo);
-    setTimeout(announce, this.fault.mode === 'lost, silent' ? 0 : 20);
-    return false;
+    setTimeout(announce, this.fault?.mode === 'lost, polite' ? 20 : 0);
   }
 
   /** A promise of the device: lost devices keep theirs for ever, or settle them with `polite`. */

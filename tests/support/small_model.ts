@@ -72,7 +72,10 @@ export interface UseOptions {
 }
 
 /** Makes a picture with guidance in two iterations, and describes another in three tokens: all passes of the model. */
-export async function useSmall({ harmon }: Pick<SmallModel, 'harmon'>, options: UseOptions = {}): Promise<Outcome> {
+export async function useSmall(
+  { harmon }: { readonly harmon: Pick<Harmon, 'generate' | 'describe'> },
+  options: UseOptions = {},
+): Promise<Outcome> {
   const { signal, onStep } = options;
   const onLoad = () => onStep?.('load');
   const make = { prompt: 'a dog', iterations: 2, timesteps: 3, seed: 7, signal, onLoad };
