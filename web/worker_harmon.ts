@@ -4,6 +4,7 @@ import type {
   DescribeOptions,
   GenerateOptions,
   GenerateProgress,
+  GenerateState,
   GeneratedPicture,
   Harmon,
   HarmonConfig,
@@ -17,6 +18,7 @@ import { WorkerError } from './errors.ts';
 import type { OpenFilesOptions, OpenProgress } from './files.ts';
 import { ownWorker, whenDead } from './own_worker.ts';
 import type { Timings } from './phases.ts';
+import type { RecoveringEvent } from './recovery.ts';
 import { Client, type Heartbeat } from './rpc/client.ts';
 import { type ModelSource, type SentSource, sentSource } from './source.ts';
 import type { DescribeArgs, DescribeItem, GenerateArgs, GenerateItem, LostEvent, OpenArgs } from './worker_methods.ts';
@@ -30,9 +32,11 @@ export interface OpenInWorkerOptions extends OpenFilesOptions {
   readonly heartbeat?: Heartbeat;
 }
 
-/** What `on` tells: the GPU device is lost, or the worker is. */
+/** What `on` tells: the GPU device is lost; a task goes on with a fresh one, soon and now; the worker is lost. */
 export interface WorkerHarmonEvents {
   readonly lost: LostEvent;
+  readonly recovering: RecoveringEvent;
+  readonly recovered: undefined;
   readonly died: WorkerError;
 }
 
@@ -57,6 +61,8 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
   private tasks = 0;
   private readonly listeners: { [E in keyof WorkerHarmonEvents]: Set<(value: WorkerHarmonEvents[E]) => void> } = {
     lost: new Set(),
+    recovering: new Set(),
+    recovered: new Set(),
     died: new Set(),
   };
 
@@ -82,6 +88,8 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
     this.client = client;
     whenDead(worker, (error) => this.die(worker, error));
     client.on<LostEvent>('lost', (lost) => this.tell('lost', lost));
+    client.on<RecoveringEvent>('recovering', (event) => this.tell('recovering', event));
+    client.on<undefined>('recovered', () => this.tell('recovered', undefined));
     const args: OpenArgs = { source: this.source, urls: embeddedUrls(), quantise };
     const { signal, onProgress } = options;
     const onItem = (progress: OpenProgress) => onProgress?.(progress);
@@ -108,7 +116,8 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
     const onItem = (item: GenerateItem): void | Promise<void> => {
       if ('loaded' in item) return onLoad?.(item.loaded);
       const preview = () => client.call<Picture[]>('preview', { task });
-      const progress: GenerateProgress = { ...item.iteration, preview };
+      const state = () => client.call<GenerateState>('state', { task });
+      const progress: GenerateProgress = { ...item.iteration, preview, state };
       return this.callBack(() => onIteration?.(progress));
     };
     return client.call<GeneratedPicture[]>('generate', { task, options: sent } satisfies GenerateArgs, {

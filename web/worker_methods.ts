@@ -4,8 +4,10 @@ import {
   type DescribeOptions,
   type GenerateOptions,
   type GenerateProgress,
+  type GenerateState,
   Harmon,
   type HarmonConfig,
+  type LastingHarmon,
   type Picture,
 } from '../src/harmon/index.ts';
 import { identifyModel } from '../src/harmon/model_hash.ts';
@@ -16,6 +18,7 @@ import { type DeviceInfo, type MemoryUse, deviceInfo, memoryUse, openDevice } fr
 import { type FileSet, type OpenFilesOptions, embeddedFiles, openModelFiles } from './files.ts';
 import type { OpenModelOptions } from './model.ts';
 import { Phases, type Timings } from './phases.ts';
+import { type Emit, lastingModel } from './recovery.ts';
 import { Moved } from './rpc/messages.ts';
 import { type SentSource, filesOf } from './source.ts';
 import type { Call, Method } from './rpc/serve.ts';
@@ -39,7 +42,7 @@ export interface DescribeArgs {
 /** Items of a run. Only iterations and pieces of text are waited with. */
 export type GenerateItem =
   | { readonly loaded: { readonly loadedBytes: number; readonly totalBytes: number } }
-  | { readonly iteration: Omit<GenerateProgress, 'preview'> };
+  | { readonly iteration: Omit<GenerateProgress, 'preview' | 'state'> };
 export type DescribeItem =
   { readonly loaded: { loadedBytes: number; totalBytes: number } } | { readonly token: number };
 
@@ -49,10 +52,10 @@ export interface LostEvent {
 }
 
 /** `emit` tells the page what belongs to no call. */
-export function modelMethods(emit: (event: 'lost', value: LostEvent) => void): Record<string, Method> {
+export function modelMethods(emit: Emit): Record<string, Method> {
   let opened: { files: FileSet; model: OpenModel; quantise: OpenArgs['quantise'] } | undefined;
   let device: Device | undefined;
-  let harmon: Harmon | undefined;
+  let lasting: LastingHarmon | undefined;
   const runs = new Map<number, GenerateProgress>();
   const phases = new Phases();
 
@@ -60,29 +63,44 @@ export function modelMethods(emit: (event: 'lost', value: LostEvent) => void): R
     if (value === undefined) throw new ArgumentError('[worker] a model must be open but none is: open it first');
     return value;
   };
+  const running = (task: number): GenerateProgress => {
+    const run = runs.get(task);
+    if (!run) throw new ArgumentError('[preview] must be asked for while its run lasts, which has ended');
+    return run;
+  };
   const close = () => {
-    harmon?.destroy();
+    lasting?.model.destroy();
     const gone = device;
-    harmon = device = undefined;
+    lasting = device = undefined;
     gone?.destroy();
   };
   /** Puts the open files on a device of their own. */
-  const start = async (): Promise<HarmonConfig> => {
-    close();
+  const onDevice = async (): Promise<Harmon> => {
     const { model, quantise } = alive(opened);
     const fresh = await openDevice();
     device = fresh;
     void fresh.gpu.lost.then(({ reason, message }) => {
       if (device === fresh) emit('lost', { reason, message });
     });
+    return Harmon.open({ ...model, device: fresh, quantise });
+  };
+  const start = async (): Promise<HarmonConfig> => {
+    close();
     try {
-      harmon = Harmon.open({ ...model, device: fresh, quantise });
+      lasting = lastingModel(await onDevice(), {
+        open: () => {
+          lasting?.model.destroy();
+          device?.destroy();
+          return onDevice();
+        },
+        emit,
+      });
     } catch (error) {
       close();
       throw error;
     }
     phases.mark('device');
-    return model.config;
+    return alive(opened).model.config;
   };
 
   return {
@@ -109,13 +127,13 @@ export function modelMethods(emit: (event: 'lost', value: LostEvent) => void): R
     async generate({ task, options }: GenerateArgs, { signal, tell, send }: Call) {
       phases.start('generate');
       try {
-        const pictures = await alive(harmon).generate({
+        const pictures = await alive(lasting).generate({
           ...options,
           signal,
           onLoad: (loaded) => tell({ loaded } satisfies GenerateItem),
-          onIteration: ({ preview, ...iteration }) => {
+          onIteration: ({ preview, state, ...iteration }) => {
             phases.mark(iteration.done === 1 ? 'load and first iteration' : 'iterations');
-            runs.set(task, { ...iteration, preview });
+            runs.set(task, { ...iteration, preview, state });
             return send({ iteration } satisfies GenerateItem);
           },
         });
@@ -127,16 +145,16 @@ export function modelMethods(emit: (event: 'lost', value: LostEvent) => void): R
     },
 
     async preview({ task }: { task: number }) {
-      const run = runs.get(task);
-      if (!run) throw new ArgumentError('[preview] must be asked for while its run lasts, which has ended');
-      const pictures = await run.preview();
+      const pictures = await running(task).preview();
       return new Moved(pictures, buffersOf(pictures));
     },
+
+    state: ({ task }: { task: number }): Promise<GenerateState> => running(task).state(),
 
     async describe({ picture, options }: DescribeArgs, { signal, tell, send }: Call): Promise<void> {
       phases.start('describe');
       let first = true;
-      const words = alive(harmon).describe(picture, {
+      const words = alive(lasting).describe(picture, {
         ...options,
         signal,
         onLoad: (loaded) => tell({ loaded } satisfies DescribeItem),

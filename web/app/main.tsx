@@ -8,6 +8,7 @@ import { listenToKeys } from './keyboard.ts';
 import { fromFragment } from './logic/sharing.ts';
 import { lastModel, openModel, openedModel } from './model.ts';
 import { startQueue } from './queue_runner.ts';
+import { tellLosses } from './recovering.ts';
 import { defaults, draft, startTitle } from './state.ts';
 import { allowOwnScripts } from './trusted_types.ts';
 import './styles/base.css';
@@ -29,6 +30,7 @@ render(<App />, document.querySelector('#app')!);
 listenToKeys();
 listenForFiles();
 startTitle();
+tellLosses();
 void startHistory().then(startQueue);
 void openModel(lastModel.value).then(() => {
   if (openedModel()?.source === 'embedded') void keepModel();
