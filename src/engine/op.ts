@@ -46,13 +46,13 @@ export interface Op<Attrs = unknown> {
 /**
  * Storage form of a weight (N, K): `rows` as in the checkpoint; `ohwi` for convolutions, (Cout, kh, kw, Cin); `columns` for kernels whose lanes own
  * neighbouring outputs: blocks of 32 rows, in each K × 32 elements, 16-bit ones two of K to a word; N is filled up with zeros. `ohwi_columns` is
- * both, K = (kh, kw, Cin).
+ * both, K = (kh, kw, Cin); `winograd_columns` has a 3×3 filter's 16 transformed values G·g·Gᵀ instead, K = (16, Cin).
  */
-export type Layout = 'rows' | 'ohwi' | 'columns' | 'ohwi_columns';
+export type Layout = 'rows' | 'ohwi' | 'columns' | 'ohwi_columns' | 'winograd_columns';
 
 /** Whether a layout has blocks of rows. */
 export function inBlocks(layout: Layout): boolean {
-  return layout === 'columns' || layout === 'ohwi_columns';
+  return layout === 'columns' || layout === 'ohwi_columns' || layout === 'winograd_columns';
 }
 
 /** Rows of a block of the `columns` layout. */
@@ -89,8 +89,8 @@ export function storedBytes(o: WeightOperand, rows?: number): number {
 }
 
 /** Bytes of a row of an operand. */
-export function rowBytes({ shape, dtype }: Pick<WeightOperand, 'shape' | 'dtype'>): number {
-  const elements = shape.slice(1).reduce((p, n) => p * n, 1);
+export function rowBytes({ shape, dtype, layout }: Pick<WeightOperand, 'shape' | 'dtype' | 'layout'>): number {
+  const elements = layout === 'winograd_columns' ? 16 * shape[1] : shape.slice(1).reduce((p, n) => p * n, 1);
   return isQuantised(dtype) ? (elements / QUANTISED_GROUP) * groupWords[dtype] * 4 : elements * bytesOf(dtype);
 }
 

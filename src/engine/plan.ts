@@ -234,7 +234,7 @@ function weightOperand(tensor: Tensor, dtype: Dtype | Quantised, form: WeightFor
   const splitAbove = split ? limit : Infinity;
   if (tensor.role !== 'weight') throw new GraphError(`[plan] ${tensor.name} must be a weight but is ${tensor.role}`);
   const shape = tensor.shape as readonly number[];
-  const row = rowBytes({ shape, dtype });
+  const row = rowBytes({ shape, dtype, layout });
   // parts start where packed 16-bit elements share no word, and where blocks of columns start
   const grain = inBlocks(layout) ? COLUMN_BLOCK : 4;
   const most = Math.floor(Math.min(splitAbove, 2 ** 40) / row);

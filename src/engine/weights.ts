@@ -200,7 +200,8 @@ export function toForm(o: WeightOperand, rows: number, stored: Uint8Array, dtype
     );
   const cast = dtype === o.dtype ? aligned(stored) : castTo(aligned(stored), dtype, o);
   const ordered = o.layout === 'ohwi' || o.layout === 'ohwi_columns' ? toOhwi(o, rows, cast) : cast;
-  return inBlocks(o.layout) ? toColumns(o, rows, ordered) : ordered;
+  const transformed = o.layout === 'winograd_columns' ? toWinograd(o, rows, ordered) : ordered;
+  return inBlocks(o.layout) ? toColumns(o, rows, transformed) : transformed;
 }
 
 /** The same bytes at an offset that typed arrays accept. */
@@ -268,4 +269,33 @@ function toOhwi(o: WeightOperand, rows: number, bytes: Uint8Array<ArrayBuffer>):
     for (let c = 0; c < channels; c++)
       for (let t = 0; t < taps; t++) to[(r * taps + t) * channels + c] = from[(r * channels + c) * taps + t];
   return new Uint8Array(to.buffer as ArrayBuffer);
+}
+
+/** (Cout, Cin, 3, 3) in f32 → (Cout, 16, Cin): G·g·Gᵀ of each filter g, computed in f64. */
+function toWinograd(o: WeightOperand, rows: number, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const channels = o.shape[1];
+  const from = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  const to = new Float32Array(rows * 16 * channels);
+  const columns = new Float64Array(12); // G·g, row by row
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < channels; c++) {
+      const g = (r * channels + c) * 9;
+      for (let j = 0; j < 3; j++) {
+        const [a, b, d] = [from[g + j], from[g + 3 + j], from[g + 6 + j]];
+        columns[j] = a;
+        columns[3 + j] = (a + b + d) / 2;
+        columns[6 + j] = (a - b + d) / 2;
+        columns[9 + j] = d;
+      }
+      let at = r * 16 * channels + c;
+      for (let i = 0; i < 12; i += 3) {
+        const [a, b, d] = [columns[i], columns[i + 1], columns[i + 2]];
+        to[at] = a;
+        to[at + channels] = (a + b + d) / 2;
+        to[at + 2 * channels] = (a - b + d) / 2;
+        to[at + 3 * channels] = d;
+        at += 4 * channels;
+      }
+    }
+  return new Uint8Array(to.buffer);
 }

@@ -143,6 +143,11 @@ export const list: CaseList = {
     convCase(9, 16, 64, 3, { dtype: 'bf16' }), // conv2d_rows along the positions, a whole run and its edge
     convCase(70, 17, 64, 4, { residual: true, bias: false }),
     convCase(5, 7, 68, 1, { upsampled: true }),
+    convCase(5, 64, 128, 128, { residual: true }), // conv2d_winograd: odd heights and breadths, a part of a block, bands where bindings are small
+    convCase(4, 65, 128, 132, { dtype: 'bf16', bias: false }),
+    convCase(3, 32, 128, 128, { upsampled: true, residual: true }),
+    convCase(6, 66, 128, 128, { pad: 'none', scale: 1e6 }),
+    convCase(21, 64, 160, 128, { dtype: 'f16' }),
     convCase(1450, 1450, 4, 1, { k: 1 }), // more workgroups than one dimension takes
     // the VAE of the embedded model, then of the published ones at 256 and 512 pixels, up to the whole picture
     convCase(128, 128, 32, 32, { residual: true, timed: true }),

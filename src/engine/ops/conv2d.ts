@@ -20,6 +20,7 @@ import {
 import { greatestCommonDivisor, oversize, stretches } from '../split.ts';
 import { type Tensor, isContiguous, rows, width, windowed } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
+import { lowerWinograd } from './conv2d_winograd.ts';
 
 /** Where zeros stand around x: one on all four sides, one to the right and below, or none. */
 export type Padding = 'same' | 'corner' | 'none';
@@ -39,7 +40,15 @@ const conv2dOp: Op<Conv2dAttrs> = {
   flops: ({ inputs, attrs, output }) => mul(2 * attrs.kernel ** 2, rows(output), width(output), width(inputs.x)),
   split: splitPicture,
   lower(node, context) {
-    if (bySubgroups(node, context)) return [lowerSubgroup(node, context)];
+    const { attrs } = node;
+    if (bySubgroups(node, context))
+      return byWinograd(node, context)
+        ? lowerWinograd(node, context, {
+            top: attrs.top,
+            left: leadingZeros(attrs.padding),
+            seen: attrs.upsampled ? 2 : 1,
+          })
+        : [lowerSubgroup(node, context)];
     return [lowering(node, context) === 'rows' ? lowerRows(node, context) : lowerTile(node, context)];
   },
   absorb(node, next) {
@@ -170,6 +179,29 @@ function lowerSubgroup({ inputs, attrs, output }: Node<Conv2dAttrs>, context: Lo
   };
 }
 
+/** Least breadth² · Cin · Cout that pays for compiling three more kernels and for larger weights: a picture of 16² positions and 512 channels. */
+const WINOGRAD_WORK = 2 ** 26;
+
+/** Whether two rows of two outputs may be computed together. */
+function fitsWinograd({ inputs: { x }, attrs: { kernel, stride }, output }: Node<Conv2dAttrs>): boolean {
+  return kernel === 3 && stride === 1 && Math.min(width(x), width(output)) >= 128;
+}
+
+function byWinograd(node: Node<Conv2dAttrs>, context: Lowering): boolean {
+  const {
+    inputs: { x },
+    attrs,
+    output,
+  } = node;
+  if (!fitsWinograd(node)) return false;
+  const { kernel, stride, upsampled } = attrs;
+  const [channels, columns, breadth] = [width(x), width(output), output.shape[1] as number];
+  const worth = breadth ** 2 * channels * columns >= WINOGRAD_WORK;
+  // stretches of a large picture are answered alike
+  const facts = { kernel, stride, channels, columns, breadth, upsampled };
+  return context.pick(facts, worth ? ['winograd', 'direct'] : ['direct', 'winograd']) === 'winograd';
+}
+
 function leadingZeros(padding: Padding): number {
   return padding === 'same' ? -1 : 0;
 }
@@ -179,7 +211,7 @@ function splitPicture(node: Node<Conv2dAttrs>, limits: Limits): Node<Conv2dAttrs
   const { inputs, attrs, output } = node;
   const { x, residual } = inputs;
   if (![x, residual, output].some((t) => oversize(t, limits))) return [node];
-  const [, breadth, columns] = pictureShape('conv2d', 'y', output);
+  const [tall, breadth, columns] = pictureShape('conv2d', 'y', output);
   const [height, xBreadth, channels] = pictureShape('conv2d', 'x', x);
   const seen = attrs.upsampled ? 2 : 1;
   const rowsOfX = rowGrain(xBreadth * channels);
@@ -187,11 +219,14 @@ function splitPicture(node: Node<Conv2dAttrs>, limits: Limits): Node<Conv2dAttrs
   const most = Math.floor(
     ((limits.maxStorageBufferBindingSize / 4 / (xBreadth * channels) - 2 - rowsOfX) * seen) / attrs.stride,
   );
-  const cut = stretches(output.shape[0], [[output, breadth * columns]], limits, most);
+  const by = fitsWinograd(node) ? 2 : 1; // rows that are computed together
+  const cut = stretches(Math.ceil(tall / by), [[output, by * breadth * columns]], limits, Math.floor(most / by));
   if (!cut) return [node];
-  return cut.map(({ start, count }) => {
+  return cut.map((stretch) => {
+    const start = by * stretch.start;
+    const count = Math.min(by * (stretch.count as number), tall - start);
     const first = attrs.top + start * attrs.stride; // as the filter sees x
-    const last = first + ((count as number) - 1) * attrs.stride + attrs.kernel - 1;
+    const last = first + (count - 1) * attrs.stride + attrs.kernel - 1;
     const from = Math.max(0, Math.floor(first / seen));
     const begin = from - (from % rowsOfX);
     const end = Math.min(height, Math.floor(last / seen) + 1);
