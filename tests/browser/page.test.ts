@@ -1,0 +1,89 @@
+/** The built page from its first load on: the model, and a picture. Each state is one that axe finds nothing in. */
+import { AxeBuilder } from '@axe-core/playwright';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { openHarmon } from '../../node/model.ts';
+import { type PageHost, hostPage } from '../support/built_page.ts';
+import type { Watched } from '../support/chromium.ts';
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+
+const PROMPT = 'a fox above a pizza';
+const SEED = 7;
+const ITERATIONS = 4;
+const SLOW = { timeout: 200_000 };
+
+let host: PageHost;
+let watched: Watched;
+/** The same picture from Node. */
+let expected: Uint8Array;
+
+beforeAll(async () => {
+  host = await hostPage();
+  watched = await host.open();
+  const harmon = await openHarmon();
+  const [{ data }] = await harmon.generate({ prompt: PROMPT, seed: SEED, iterations: ITERATIONS });
+  harmon.destroy();
+  expected = data;
+});
+afterAll(() => host.close());
+afterEach(() => expect(watched.problems).toEqual([]));
+
+/** What axe-core has to say of the page as it is. */
+async function expectAccessible(): Promise<void> {
+  const { violations } = await new AxeBuilder({ page: watched.page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
+}
+
+async function field(label: string, value: number): Promise<void> {
+  const input = watched.page.getByLabel(label, { exact: true });
+  await input.fill(String(value));
+  await input.press('Tab');
+}
+
+async function make(prompt: string, seed: number): Promise<void> {
+  const { page } = watched;
+  await page.getByLabel('Prompt', { exact: true }).fill(prompt);
+  await field('Seed', seed);
+  await page.getByRole('button', { name: 'Make', exact: true }).last().click();
+}
+
+/** RGB of the picture in the centre, once it is the one that was asked for. */
+async function shown(prompt: string, seed: number): Promise<Uint8Array> {
+  const { page } = watched;
+  await page.getByTestId('picture').getByText(`${prompt} · seed ${seed}`).waitFor(SLOW);
+  const bytes = (await page.evaluate(`(async () => {
+    const image = document.querySelector('[data-testid=picture] img');
+    await image.decode();
+    const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0);
+    return [...context.getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 < 3);
+  })()`)) as number[];
+  return Uint8Array.from(bytes);
+}
+
+/** Largest difference of two bytes, and how many differ at all. */
+function difference(a: Uint8Array, b: Uint8Array): { most: number; count: number } {
+  expect(a.length).toBe(b.length);
+  const apart = Array.from(a, (byte, i) => Math.abs(byte - b[i]));
+  return { most: Math.max(...apart), count: apart.filter((d) => d > 0).length };
+}
+
+test('the embedded model opens by itself', async () => {
+  await watched.page.getByRole('button', { name: 'Models: harmon-tiny' }).waitFor(SLOW);
+  await expectAccessible();
+});
+
+test('a picture from words is the one that Node makes of the seed, and previews are seen on the way', async () => {
+  const { page } = watched;
+  await page.getByRole('button', { name: 'All settings' }).click();
+  await field('Iterations', ITERATIONS);
+  await expectAccessible();
+  await make(PROMPT, SEED);
+  const preview = page.locator('.picture-canvas');
+  await preview.waitFor(SLOW);
+  const apart = difference(await shown(PROMPT, SEED), expected);
+  console.log(`Chromium and Node: ${apart.count} of ${expected.length} bytes differ, by at most ${apart.most}`);
+  expect(apart.most).toBeLessThanOrEqual(2);
+  await expectAccessible();
+});
