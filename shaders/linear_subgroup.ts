@@ -1,8 +1,8 @@
 /**
  * linear for subgroups of eight or four lanes: y = activate(x·Wᵀ + bias) + residual.   x (M, K), W (N, K) in blocks of columns, y (M, N).
  *
- * One subgroup, which is the whole workgroup, computes R rows × 32 or 16 columns; each lane owns four neighbouring columns. Of eight lanes, each
- * takes four values of a row from an image in one textureLoad, so 32 lie across them, and a shuffle hands each to all. Of four lanes (SwiftShader,
+ * One subgroup, which is the whole workgroup, computes R rows × 32 or 16 columns, or two blocks of 32 after each other from the same x; each lane owns
+ * four neighbouring columns of a block. Of eight lanes, each takes four values of a row from an image in one textureLoad, so 32 lie across them, and a shuffle hands each to all. Of four lanes (SwiftShader,
  * where a texel costs more than it holds), each takes one value from a buffer, and a broadcast from a lane known when compiling hands it on.
  * Sums run over K in order, as in `linear`, so all give the same bits. The epilogue is a loop with one store in the text, and its ends depend on
  * the row, so that no compiler can count and unroll it: every static access costs compile time.
@@ -18,6 +18,8 @@ export interface LinearSubgroupOptions {
   readonly rows: number;
   /** Lanes of a subgroup. */
   readonly lanes: SubgroupLanes;
+  /** Blocks of 32 columns that share what eight lanes load of x; four lanes take half of one. */
+  readonly blocks: 1 | 2;
 }
 
 export type SubgroupLanes = 8 | 4;
@@ -77,7 +79,7 @@ const widen: Record<Exclude<Storage, 'f32'>, string> = {
 };
 
 export const linearSubgroupShader = cached((o: LinearSubgroupOptions): string => {
-  const columns = 4 * o.lanes;
+  const columns = 4 * o.lanes; // of a block
   const image = o.lanes === 8;
   const nested = image || o.weight === 'q8' || o.weight === 'q4'; // a loop costs a pass over all sums where they outnumber the registers
   const load = (r: number) =>
@@ -87,9 +89,10 @@ export const linearSubgroupShader = cached((o: LinearSubgroupOptions): string =>
   const loads = unroll(o.rows, (r) => `let x${r} = ${load(r)};`);
   const value = (r: number, i: number) =>
     image ? `subgroupShuffle(x${r}[${i}], j)` : `subgroupBroadcast(x${r}, ${i}u)`;
-  const steps = `${image ? '' : loads}
+  const steps = (sum: (r: number) => string) => `${image ? '' : loads}
       ${columnWeights(o.weight)}
-      ${unroll(o.rows, (r) => unroll(4, (i) => `sum${r} = fma(vec4f(${value(r, i)}), w${i}, sum${r});`))}`;
+      ${unroll(o.rows, (r) => unroll(4, (i) => `${sum(r)} = fma(vec4f(${value(r, i)}), w${i}, ${sum(r)});`))}`;
+  const sums = o.rows * o.blocks;
   return wgsl`
 enable subgroups;
 struct Params {
@@ -125,41 +128,49 @@ fn main(
   let tiles = (params.rows + ${o.rows - 1}u) / ${o.rows}u;
   let index = ${groupIndex};
   let row = (index % tiles) * ${o.rows}u;
-  let first = index / tiles * ${columns}u;
+  let first = index / tiles * ${columns * o.blocks}u;
   if (first >= params.columns) { return; }
-  let column = first + lane * 4u;
-  var at = first / ${subgroupColumns}u * (params.depth / 32u) * ${columnPieces[o.weight]}u + first % ${subgroupColumns}u / 4u + lane;
+  let block = params.depth / 32u * ${columnPieces[o.weight]}u;
+  let place = first / ${subgroupColumns}u * block + first % ${subgroupColumns}u / 4u + lane;
   #if ${!image}
   let start = params.x_offset + row * params.x_stride + lane;   // rows beyond the last are read as whatever lies there, and left
   #endif
-  ${unroll(o.rows, (r) => `var sum${r} = vec4f();`)}
+  ${unroll(sums, (r) => `var sum${r} = vec4f();`)}
   #if ${nested}
   for (var k = 0u; k < params.depth; k += 32u) {
     ${image ? loads : ''}
-    ${columnScales(o.weight)}
-    for (var j = 0u; j < 8u; j++) {
-      ${steps}
-    }
+    ${unroll(
+      o.blocks,
+      (b) => `{
+      var at = place + ${b}u * block + k / 32u * ${columnPieces[o.weight]}u;
+      ${columnScales(o.weight)}
+      for (var j = 0u; j < 8u; j++) {
+        ${steps((r) => `sum${b * o.rows + r}`)}
+      }
+    }`,
+    )}
   }
   #else
+  var at = place;
   for (var k = 0u; k < params.depth; k += 4u) {
-    ${steps}
+    ${steps((r) => `sum${r}`)}
   }
   #endif
-  if (column >= params.columns) { return; }
-  for (var r = row; r < min(row + ${o.rows}u, params.rows); r++) {
-    var value = sum0;
-    switch r - row {
-      ${unroll(o.rows - 1, (i) => `case ${i + 1}u: { value = sum${i + 1}; }`)}
-      default: {}
+  for (var column = first + lane * 4u; column < min(first + ${columns * o.blocks}u, params.columns); column += ${columns}u) {
+    for (var r = row; r < min(row + ${o.rows}u, params.rows); r++) {
+      var value = sum0;
+      switch r - row + (column - first) / ${columns}u * ${o.rows}u {
+        ${unroll(sums - 1, (i) => `case ${i + 1}u: { value = sum${i + 1}; }`)}
+        default: {}
+      }
+      let to = (r * params.y_stride + params.y_offset + column) / 4u;
+      if (params.has_bias == 1u) { value += bias[(params.y_offset + column) / 4u]; }
+      #if ${o.activation !== 'none'}
+      value = activate(value);
+      #endif
+      if (params.has_residual == 1u) { value += residual[to]; }
+      y[to] = value;
     }
-    let to = (r * params.y_stride + params.y_offset + column) / 4u;
-    if (params.has_bias == 1u) { value += bias[(params.y_offset + column) / 4u]; }
-    #if ${o.activation !== 'none'}
-    value = activate(value);
-    #endif
-    if (params.has_residual == 1u) { value += residual[to]; }
-    y[to] = value;
   }
 }
 `;

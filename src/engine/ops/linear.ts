@@ -5,12 +5,12 @@ import { type LinearOptions, linearShader, linearTile } from '../../../shaders/l
 import { linearMatvecShader, matvecOutputs } from '../../../shaders/linear_matvec.ts';
 import { linearMatvecColumnsShader } from '../../../shaders/linear_matvec_columns.ts';
 import {
+  type LinearSubgroupOptions,
   type SubgroupLanes,
   linearSubgroupShader,
   subgroupColumns,
   subgroupDepth,
 } from '../../../shaders/linear_subgroup.ts';
-import type { Facts } from '../choice.ts';
 import { GraphError } from '../errors.ts';
 import { type Dim, ceilDiv, divisible, maximum, mul, sameDim } from '../extent.ts';
 import type { Node } from '../graph.ts';
@@ -174,7 +174,7 @@ function lowerSubgroup(
       shader: linearSubgroupShader({
         weight: weight.dtype as MatrixStorage,
         activation: attrs.activation,
-        rows: tile,
+        ...tile,
         lanes,
       }),
       bind: {
@@ -194,25 +194,49 @@ function lowerSubgroup(
         has_bias: bias ? 1 : 0,
         has_residual: residual ? 1 : 0,
       },
-      groups: mul(ceilDiv(rows(x), tile), ceilDiv(own, 4 * lanes)),
+      groups: mul(ceilDiv(rows(x), tile.rows), ceilDiv(own, 4 * lanes * tile.blocks)),
     };
   });
 }
 
-const TILES = { rows_32: 32, rows_16: 16, rows_8: 8, rows_4: 4 } as const;
+const ONE_ROW: Tile = { rows: 1, blocks: 1 };
+
+/** Rows of a workgroup and the blocks of columns that share x. */
+const TILES = {
+  rows_32_blocks_2: { rows: 32, blocks: 2 },
+  rows_16_blocks_2: { rows: 16, blocks: 2 },
+  rows_32: { rows: 32, blocks: 1 },
+  rows_16: { rows: 16, blocks: 1 },
+  rows_8: { rows: 8, blocks: 1 },
+  rows_4: { rows: 4, blocks: 1 },
+} as const;
+type TileName = keyof typeof TILES;
+type Tile = Pick<LinearSubgroupOptions, 'rows' | 'blocks'>;
+
+/** What the best tile depends on, beside the rows. */
+interface TileFacts {
+  readonly columns: number;
+  readonly depth: number;
+  readonly weight: string;
+}
 
 /**
- * Rows of a workgroup; all of them give the same bits. 32 read the weight least often and take twice as long to compile: by default where one
- * workgroup then has all rows, or where there are so many that it pays.
+ * The tile of a workgroup; all of them give the same bits. Large ones read weight and x least often and take the longest to compile (up to three times
+ * as long as 16 rows), so by default they are for large products, and where the rows fill them.
  */
-function tileOf(height: Dim, lanes: SubgroupLanes, facts: Facts, context: Lowering): number {
+function tileOf(height: Dim, lanes: SubgroupLanes, facts: TileFacts, context: Lowering): Tile {
   const most = maximum(height);
-  if (most === 1) return 1;
-  const pick = (...tiles: [keyof typeof TILES, ...(keyof typeof TILES)[]]) =>
-    TILES[context.pick({ rows: height, ...facts }, tiles)];
+  if (most === 1) return ONE_ROW;
+  const pick = (...names: [TileName, ...TileName[]]) => TILES[context.pick({ rows: height, ...facts }, names)];
   if (most <= 8) return pick('rows_8', 'rows_4');
   if (most <= 16 || lanes === 4) return pick('rows_16', 'rows_8');
-  return most <= 32 || most >= 256 ? pick('rows_32', 'rows_16', 'rows_8') : pick('rows_16', 'rows_32', 'rows_8');
+  if (Math.min(facts.columns, facts.depth) >= 512)
+    return most <= 32 || most >= 96
+      ? pick('rows_32_blocks_2', 'rows_16_blocks_2', 'rows_32', 'rows_16')
+      : pick('rows_16_blocks_2', 'rows_32_blocks_2', 'rows_32', 'rows_16', 'rows_8');
+  return most <= 32 || most >= 256
+    ? pick('rows_32', 'rows_16', 'rows_16_blocks_2', 'rows_32_blocks_2', 'rows_8')
+    : pick('rows_16', 'rows_16_blocks_2', 'rows_32', 'rows_32_blocks_2', 'rows_8');
 }
 
 /** The inputs called `name`, `name.1`, `name.2`, … */
