@@ -67,18 +67,51 @@ function declareQuantised(binding: number, name: string, dtype: 'q8' | 'q4'): st
   return wgsl`
 @group(0) @binding(${binding}) var<storage, read> ${name}: array<u32>;
 fn ${name}_at4(i: u32) -> vec4f {
-  let at = i / 8u * ${groupWords[dtype]}u;
-  let scale = unpack2x16float(${name}[at]);
-#if ${dtype === 'q8'}
-  let q = bitcast<i32>(${name}[at + 1u + i % 8u]);
-  return vec4f((vec4i(q) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u)) * scale.x;
-#else
-  let q = ${name}[at + 1u + i % 8u / 2u] >> (i % 2u * 16u);
-  return fma(vec4f((vec4u(q) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(15u)), vec4f(scale.x), vec4f(scale.y));
-#endif
+${dequantise(dtype, (i) => `${name}[${i}]`)}
 }
 fn ${name}_at(i: u32) -> f32 { return ${name}_at4(i / 4u)[i % 4u]; }
 `;
+}
+
+/** Body of a function that returns quantised elements 4i … 4i+3; `word` is the text that reads a word. */
+function dequantise(dtype: 'q8' | 'q4', word: (i: string) => string): string {
+  return wgsl`
+  let at = i / 8u * ${groupWords[dtype]}u;
+  let scale = unpack2x16float(${word('at')});
+#if ${dtype === 'q8'}
+  let q = bitcast<i32>(${word('at + 1u + i % 8u')});
+  return vec4f((vec4i(q) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u)) * scale.x;
+#else
+  let q = ${word('at + 1u + i % 8u / 2u')} >> (i % 2u * 16u);
+  return fma(vec4f((vec4u(q) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(15u)), vec4f(scale.x), vec4f(scale.y));
+#endif
+`;
+}
+
+/** `name_at4(start, i)`: elements 4i … 4i+3, as vec4f, of a row of a weight in blocks of 32 rows (see `Layout`). Its words are 32 apart from `start` on. */
+export function declareBlocks(binding: number, name: string, dtype: MatrixStorage): string {
+  const word = (i: string) => `${name}[start + (${i}) * 32u]`;
+  return wgsl`
+@group(0) @binding(${binding}) var<storage, read> ${name}: array<u32>;
+fn ${name}_at4(start: u32, i: u32) -> vec4f {
+#if ${dtype === 'q8' || dtype === 'q4'}
+${dtype === 'q8' || dtype === 'q4' ? dequantise(dtype, word) : ''}
+#elif ${dtype === 'f32'}
+  return bitcast<vec4f>(vec4u(${unroll(4, (n) => word(`4u * i + ${n}u`), ', ')}));
+#elif ${dtype === 'bf16'}
+  let w = vec2u(${word('2u * i')}, ${word('2u * i + 1u')});
+  return bitcast<vec4f>(vec4u(w.x << 16u, w.x & 0xffff0000u, w.y << 16u, w.y & 0xffff0000u));
+#else
+  return vec4f(unpack2x16float(${word('2u * i')}), unpack2x16float(${word('2u * i + 1u')}));
+#endif
+}
+`;
+}
+
+/** Words of a row of `width` elements, which fill whole words. */
+export function rowWords(dtype: MatrixStorage, width: number): number {
+  if (dtype === 'q8' || dtype === 'q4') return (width / 32) * groupWords[dtype];
+  return dtype === 'f32' ? width : width / 2;
 }
 
 /** Texels across a flat image, which holds a tensor's vec4s one after the other. A power of 2. */

@@ -4,8 +4,8 @@
  * One subgroup, which is the whole workgroup, computes R rows × 32 or 16 columns, or two blocks of 32 after each other from the same x; each lane owns
  * four neighbouring columns of a block. Of eight lanes, each takes four values of a row from an image in one textureLoad, so 32 lie across them, and a shuffle hands each to all. Of four lanes (SwiftShader,
  * where a texel costs more than it holds), each takes one value from a buffer, and a broadcast from a lane known when compiling hands it on.
- * Sums run over K in order, as in `linear`, so all give the same bits. The epilogue is a loop with one store in the text, and its ends depend on
- * the row, so that no compiler can count and unroll it: every static access costs compile time.
+ * Sums run over K in order, as in `linear`, so all give the same bits. The epilogue is a loop with one store in the text. The ends of inner
+ * loops depend on where they start, so that no compiler can count and unroll them: every static access costs compile time.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Activation, declareActivation } from './activation.ts';
@@ -81,7 +81,12 @@ const widen: Record<Exclude<Storage, 'f32'>, string> = {
 export const linearSubgroupShader = cached((o: LinearSubgroupOptions): string => {
   const columns = 4 * o.lanes; // of a block
   const image = o.lanes === 8;
-  const nested = image || o.weight === 'q8' || o.weight === 'q4'; // a loop costs a pass over all sums where they outnumber the registers
+  const quantised = o.weight === 'q8' || o.weight === 'q4';
+  const nested = image || quantised; // a loop costs a pass over all sums where they outnumber the registers
+  // unrolled, a tile of one row reads quantised weights 1.4 times as fast, and others no faster
+  const units = quantised
+    ? 'for (var j = 0u; j < 8u; j++) {'
+    : 'for (var unit = k / 4u; unit < min(k / 4u + 8u, params.depth / 4u); unit++) { let j = unit % 8u;';
   const load = (r: number) =>
     image
       ? `textureLoad(x, vec2u(k / 4u + lane, row + ${r}u), 0)`
@@ -144,7 +149,7 @@ fn main(
       (b) => `{
       var at = place + ${b}u * block + k / 32u * ${columnPieces[o.weight]}u;
       ${columnScales(o.weight)}
-      for (var j = 0u; j < 8u; j++) {
+      ${units}
         ${steps((r) => `sum${b * o.rows + r}`)}
       }
     }`,

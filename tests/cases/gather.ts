@@ -58,6 +58,13 @@ export const list: CaseList = {
     gatherCase(20, [100, 5], 64, { weight: true, maxBinding: 8192 }),
     gatherCase(40, [511, 3], 192, { weight: true, dtype: 'bf16', quantise: 'q8' }),
     gatherCase(40, [511, 3], 160, { weight: true, quantise: 'q4', maxBinding: 8192 }),
+    // tables in blocks, where subgroups have four or eight lanes
+    gatherCase(40, [100, 3], 192, { weight: true }),
+    gatherCase(40, [100, 3], 64, { weight: true, dtype: 'bf16' }),
+    gatherCase(40, [68], 128, { weight: true, dtype: 'f16' }),
+    gatherCase(40, [100, 3], 64, { weight: true, dtype: 'bf16', maxBinding: 4096 }),
+    gatherCase(40, [100, 3], 64, { weight: true, dtype: 'bf16', quantise: 'q8' }),
+    gatherCase(40, [132, 3], 192, { weight: true, quantise: 'q4', maxBinding: 8192 }),
     gatherCase(1_100_000, [7], 4),
     gatherCase(1088, [1, 1024], 768, { timed: true }),
     gatherCase(1103, [151936], 896, { weight: true, dtype: 'bf16', timed: true }),

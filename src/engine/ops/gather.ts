@@ -1,5 +1,5 @@
 /** gather(index, ...sources): rows of the sources, counted through all of them one after the other. An embedding is a gather from its table. */
-import type { MatrixStorage } from '../../../shaders/common.ts';
+import { type MatrixStorage, rowWords } from '../../../shaders/common.ts';
 import { gatherLanes, gatherShader } from '../../../shaders/gather.ts';
 import { GraphError } from '../errors.ts';
 import { type Dim, add, ceilDiv, maximum, mul } from '../extent.ts';
@@ -7,6 +7,7 @@ import { type Dispatch, type Op, type Operand, call, checkDtype } from '../op.ts
 import { oversize, rowParts, splitItems } from '../split.ts';
 import { type Tensor, count, flattened, isAligned, placement, reshape, rows, vectorOffset, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
+import { columnLanes } from './column_blocks.ts';
 
 const gatherOp: Op<Record<string, never>> = {
   name: 'gather',
@@ -25,7 +26,7 @@ const gatherOp: Op<Record<string, never>> = {
     const dispatch = (
       source: Operand,
       dtype: MatrixStorage,
-      vector: boolean,
+      form: { readonly vector: boolean; readonly blocks: boolean },
       start: Dim,
       available: Dim,
       offset: Dim,
@@ -33,7 +34,7 @@ const gatherOp: Op<Record<string, never>> = {
     ) =>
       dispatches.push({
         label: 'gather',
-        shader: gatherShader({ source: dtype, vector }),
+        shader: gatherShader({ source: dtype, ...form }),
         bind: { source, index: { tensor: index }, y: { tensor: output } },
         params: {
           rows: mul(...index.shape),
@@ -44,27 +45,23 @@ const gatherOp: Op<Record<string, never>> = {
           source_offset: offset,
           source_stride: stride,
         },
-        groups: ceilDiv(mul(...index.shape, vector ? columns / 4 : columns), gatherLanes),
+        groups: ceilDiv(mul(...index.shape, form.vector ? columns / 4 : columns), gatherLanes),
       });
     for (const source of Object.values(sources)) {
       const vector = isAligned(source, 4);
       if (source.role === 'weight' && !source.view) {
-        const weight = context.weight(source, { split: true, quantised: true });
+        const blocks = columnLanes(source, context.limits) !== undefined;
+        const layout = blocks ? 'columns' : 'rows';
+        const weight = context.weight(source, { layout, split: true, quantised: true });
+        const dtype = weight.dtype as MatrixStorage;
+        const stride = blocks ? rowWords(dtype, columns) : columns;
         weight.parts.forEach((part, i) =>
-          dispatch(
-            { weight, part: i },
-            weight.dtype as MatrixStorage,
-            vector,
-            add(first, part.start),
-            part.rows,
-            0,
-            columns,
-          ),
+          dispatch({ weight, part: i }, dtype, { vector, blocks }, add(first, part.start), part.rows, 0, stride),
         );
       } else
         for (const { start, part } of rowParts(source, context.limits)) {
           const { offset, stride } = placement(part);
-          dispatch({ tensor: part }, 'f32', vector, add(first, start), rows(part), offset, stride);
+          dispatch({ tensor: part }, 'f32', { vector, blocks: false }, add(first, start), rows(part), offset, stride);
         }
       first = add(first, rows(source));
     }

@@ -1,9 +1,8 @@
 /** linear(x, weight, bias?): x·Wᵀ + bias, with activation and residual taken over by fusion. x (…, K), weight (N, K), bias (N); or several of them side by side. */
 import type { Activation } from '../../../shaders/activation.ts';
-import type { MatrixStorage, Storage } from '../../../shaders/common.ts';
+import type { MatrixStorage } from '../../../shaders/common.ts';
 import { type LinearOptions, linearShader, linearTile } from '../../../shaders/linear.ts';
 import { linearMatvecShader, matvecOutputs } from '../../../shaders/linear_matvec.ts';
-import { linearMatvecColumnsShader } from '../../../shaders/linear_matvec_columns.ts';
 import {
   type LinearSubgroupOptions,
   type SubgroupLanes,
@@ -24,10 +23,10 @@ import {
   call,
   checkShape,
 } from '../op.ts';
-import { isQuantised } from '../quantise.ts';
 import { splitRows } from '../split.ts';
 import { type Tensor, isAligned, isContiguous, placement, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
+import { columnLanes } from './column_blocks.ts';
 
 interface LinearAttrs {
   readonly activation: Activation;
@@ -38,20 +37,12 @@ const linearOp: Op<LinearAttrs> = {
   flops: ({ inputs, output }) => mul(2, rows(output), width(output), width(inputs.x)),
   // stretches of rows also keep x within an image, so that all passes of a model read one copy of the weight
   split: (node, limits) =>
-    splitRows(
-      node,
-      ['x', 'residual'],
-      limits,
-      columnLanes(node, limits) === 8 ? limits.maxTextureDimension2D : Infinity,
-    ),
+    splitRows(node, ['x', 'residual'], limits, lanesOf(node, limits) === 8 ? limits.maxTextureDimension2D : Infinity),
   lower(node, context) {
+    const lanes = lanesOf(node, context.limits);
+    if (lanes) return lowerSubgroup(node, context, lanes);
     // one row known when compiling reads the weights fastest; for all others, a stretch of one among them, the sum's order is one
     const single = rows(node.inputs.x) === 1 && node.output.view === undefined;
-    const lanes = columnLanes(node, context.limits);
-    if (lanes)
-      return single && !isQuantised(partsOf(node.inputs, context, 'columns')[0].weight.dtype)
-        ? lowerMatvecColumns(node, context)
-        : lowerSubgroup(node, context, lanes);
     return lowerPlain(node, context, single ? 'linear_matvec' : 'linear');
   },
   absorb(node, next) {
@@ -108,52 +99,12 @@ function lowerPlain(
   }));
 }
 
-/**
- * Lanes of the kernels that read the weight in blocks of columns, where it is kept so: subgroups have one of the sizes that they are written for, and
- * of eight lanes x can be copied into an image. It must not follow the rows of a pass, so that all passes of a model share one copy; a table that rows
- * are gathered from stays as it is.
- */
-function columnLanes({ inputs }: Node<LinearAttrs>, limits: Limits): SubgroupLanes | undefined {
-  const lanes = limits.subgroupSize;
-  if (lanes !== 8 && lanes !== 4) return undefined;
-  const { x } = inputs;
-  const weights = listOf(inputs, 'weight');
-  const { offset, stride } = placement(x);
-  const step = subgroupDepth[lanes];
-  const steps = width(x) % step === 0 && divisible(offset, 4) && divisible(stride, step);
-  const fits = lanes === 4 || width(x) / 4 <= limits.maxTextureDimension2D;
-  const table = x.graph.nodes.some(
-    (n) => n.op.name === 'gather' && Object.values(n.inputs).some((input) => weights.includes(input)),
-  );
-  const whole = weights.every((weight) => (weight.shape[0] as number) % 4 === 0);
-  return steps && fits && whole && !table ? lanes : undefined;
-}
-
-function lowerMatvecColumns({ inputs, attrs, output }: Node<LinearAttrs>, context: Lowering): Dispatch[] {
-  const { x, residual } = inputs;
-  const parts = partsOf(inputs, context, 'columns');
-  const bias = biasOf(inputs, context);
-  const input: Operand = { tensor: x };
-  return parts.map(({ weight, part, start, rows: own }) => ({
-    label: 'linear_matvec',
-    shader: linearMatvecColumnsShader({ weight: weight.dtype as Storage, activation: attrs.activation }),
-    bind: {
-      weight: { weight, part },
-      x: input,
-      bias: bias ? { weight: bias, part: 0 } : input,
-      residual: residual ? { tensor: residual } : input,
-      y: { tensor: output },
-    },
-    params: {
-      depth: width(x),
-      columns: own,
-      x_offset: placement(x).offset,
-      y_offset: start,
-      has_bias: bias ? 1 : 0,
-      has_residual: residual ? 1 : 0,
-    },
-    groups: ceilDiv(own, subgroupColumns),
-  }));
+/** Lanes of the kernel that reads the weights in blocks of columns, where they are kept so and x lies as it wants it. */
+function lanesOf({ inputs }: Node<LinearAttrs>, limits: Limits): SubgroupLanes | undefined {
+  const { offset, stride } = placement(inputs.x);
+  const [lanes, ...others] = new Set(listOf(inputs, 'weight').map((weight) => columnLanes(weight, limits)));
+  const steps = lanes && divisible(offset, 4) && divisible(stride, subgroupDepth[lanes]);
+  return steps && others.length === 0 ? lanes : undefined;
 }
 
 function lowerSubgroup(
@@ -199,8 +150,6 @@ function lowerSubgroup(
   });
 }
 
-const ONE_ROW: Tile = { rows: 1, blocks: 1 };
-
 /** Rows of a workgroup and the blocks of columns that share x. */
 const TILES = {
   rows_32_blocks_2: { rows: 32, blocks: 2 },
@@ -209,6 +158,8 @@ const TILES = {
   rows_16: { rows: 16, blocks: 1 },
   rows_8: { rows: 8, blocks: 1 },
   rows_4: { rows: 4, blocks: 1 },
+  rows_1_blocks_2: { rows: 1, blocks: 2 },
+  rows_1: { rows: 1, blocks: 1 },
 } as const;
 type TileName = keyof typeof TILES;
 type Tile = Pick<LinearSubgroupOptions, 'rows' | 'blocks'>;
@@ -226,8 +177,13 @@ interface TileFacts {
  */
 function tileOf(height: Dim, lanes: SubgroupLanes, facts: TileFacts, context: Lowering): Tile {
   const most = maximum(height);
-  if (most === 1) return ONE_ROW;
   const pick = (...names: [TileName, ...TileName[]]) => TILES[context.pick({ rows: height, ...facts }, names)];
+  if (most === 1)
+    return lanes === 4
+      ? TILES.rows_1
+      : facts.columns >= 2048
+        ? pick('rows_1_blocks_2', 'rows_1')
+        : pick('rows_1', 'rows_1_blocks_2');
   if (most <= 8) return pick('rows_8', 'rows_4');
   if (most <= 16 || lanes === 4) return pick('rows_16', 'rows_8');
   if (Math.min(facts.columns, facts.depth) >= 512)
