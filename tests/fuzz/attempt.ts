@@ -23,8 +23,8 @@ export async function attempt(target: Target, bytes: Uint8Array): Promise<Attemp
   for (let again = 0; again < 3 && milliseconds > target.milliseconds && first.why === undefined; again++)
     milliseconds = Math.min(milliseconds, (await once(target, bytes)).milliseconds);
   let { why } = first;
-  if (milliseconds > target.milliseconds) why ??= `it takes ${Math.round(milliseconds)} ms`;
   if (first.bytes > target.megabytes * 1e6) why ??= `it takes ${Math.round(first.bytes / 1e6)} MB`;
+  if (milliseconds > target.milliseconds) why ??= `it takes ${Math.round(milliseconds)} ms`;
   return { ...first, milliseconds, outcome: why === undefined ? first.outcome : 'failed', why };
 }
 
