@@ -13,14 +13,17 @@ const ENTRIES = {
   worker: 'web/worker.ts',
 };
 
-/** The engine's index without readers of checkpoints, tuner and reports: what a bundler leaves of it for a page that brings its own weights. */
+/**
+ * The engine's index without readers of checkpoints, tuner, reports and the ops of Harmon's diffusion head: what a bundler leaves of it for a page
+ * that brings its own model and weights.
+ */
 const core = {
   name: 'core',
   resolveId: (id: string) => (id.endsWith('?core') ? resolve(id) : undefined),
   load(id: string) {
     if (!id.endsWith('?core')) return undefined;
     const statements = readFileSync(ENGINE, 'utf8').split(';');
-    const kept = statements.filter((statement) => !/'\.\/(formats\/|tune|timer)/.test(statement));
+    const kept = statements.filter((statement) => !/'\.\/(formats\/|tune|timer|ops\/diffusion)/.test(statement));
     const code = kept.join(';').replace(/\b(planText|plannedBytes|dequantise),? ?/g, '');
     return { code, moduleType: 'ts' as const };
   },
