@@ -1,4 +1,4 @@
-/** The built page from its first load on: the model, and a picture. Each state is one that axe finds nothing in. */
+/** The built page from its first load on: a picture, questions about it, a lost GPU process. Each state is one that axe finds nothing in. */
 import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { openHarmon } from '../../node/model.ts';
@@ -86,4 +86,53 @@ test('a picture from words is the one that Node makes of the seed, and previews 
   console.log(`Chromium and Node: ${apart.count} of ${expected.length} bytes differ, by at most ${apart.most}`);
   expect(apart.most).toBeLessThanOrEqual(2);
   await expectAccessible();
+});
+
+test('a question is answered, and a further one', async () => {
+  const { page } = watched;
+  await page.getByRole('button', { name: 'Ask', exact: true }).first().click();
+  const talk = page.getByTestId('talk');
+  for (const [n, question] of ['What is in the image?', 'How many objects are there?'].entries()) {
+    await page.getByLabel('Question', { exact: true }).fill(question);
+    await page.getByLabel('Question', { exact: true }).press('Enter');
+    const answer = talk.locator('.answered:not(.streaming)').nth(n);
+    await expect.poll(() => answer.textContent({ timeout: 100_000 }), SLOW).toMatch(/\w{3}/);
+  }
+  await expectAccessible();
+  await page.getByRole('button', { name: 'Make', exact: true }).first().click();
+});
+
+test('cancelled in the middle, and made again', async () => {
+  const { page } = watched;
+  await make('two dogs', 3);
+  await page.locator('.picture-canvas').waitFor(SLOW);
+  await page
+    .getByRole('button', { name: /^(Cancel|Stop)/ })
+    .first()
+    .click();
+  await page.locator('.picture-canvas').waitFor({ state: 'detached', ...SLOW });
+  await make(PROMPT, SEED);
+  expect(difference(await shown(PROMPT, SEED), expected).most).toBeLessThanOrEqual(2);
+});
+
+test('the GPU process ends in the middle: the same picture comes all the same', async () => {
+  const { page } = watched;
+  const before = await shown(PROMPT, SEED);
+  await make(PROMPT, SEED + 1);
+  const undisturbed = await shown(PROMPT, SEED + 1);
+  expect(difference(undisturbed, before).count).toBeGreaterThan(1000);
+  await make(PROMPT, SEED); // the picture between two equal ones
+  await shown(PROMPT, SEED);
+
+  await make(PROMPT, SEED + 1);
+  await page.locator('.picture-canvas').waitFor(SLOW);
+  const session = await host.browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  process.kill(processInfo.find(({ type }) => type === 'GPU')!.id, 'SIGKILL');
+  await page
+    .getByTestId('notice')
+    .getByText(/taken away|goes on/)
+    .waitFor(SLOW);
+  const apart = difference(await shown(PROMPT, SEED + 1), undisturbed);
+  expect(apart).toEqual({ most: 0, count: 0 });
 });
