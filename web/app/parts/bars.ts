@@ -1,4 +1,4 @@
-/** Bars by uPlot, in the page's colours. */
+/** Bars by uPlot, in the page's colours, as wide as their place. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 
@@ -12,10 +12,10 @@ export function bars(
   const accent = style.getPropertyValue('--accent').trim() || ink;
   const seconds = rows.map(({ ms }) => ms / 1000);
   const axis = { stroke: ink, grid: { show: false }, ticks: { show: false }, font: `12px ${style.fontFamily}` };
-  return new uPlot(
+  const size = () => ({ width: Math.max(200, place.clientWidth), height });
+  const chart = new uPlot(
     {
-      width: Math.max(200, place.clientWidth),
-      height,
+      ...size(),
       legend: { show: false },
       cursor: { show: false },
       scales: {
@@ -40,4 +40,12 @@ export function bars(
     [rows.map((_, i) => i), seconds],
     place,
   );
+  const watch = new ResizeObserver(() => chart.setSize(size()));
+  watch.observe(place);
+  return {
+    destroy() {
+      watch.disconnect();
+      chart.destroy();
+    },
+  };
 }
