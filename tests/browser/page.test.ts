@@ -1,16 +1,15 @@
 /** The built page from its first load on: a picture, questions about it, a lost GPU process. Each state is one that axe finds nothing in. */
-import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { openHarmon } from '../../node/model.ts';
 import { type PageHost, hostPage } from '../support/built_page.ts';
 import type { Watched } from '../support/chromium.ts';
+import { SLOW, difference, expectAccessible, field, make, shown } from '../support/page_actions.ts';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const PROMPT = 'a fox above a pizza';
 const SEED = 7;
 const ITERATIONS = 4;
-const SLOW = { timeout: 200_000 };
 
 let host: PageHost;
 let watched: Watched;
@@ -28,64 +27,23 @@ beforeAll(async () => {
 afterAll(() => host.close());
 afterEach(() => expect(watched.problems).toEqual([]));
 
-/** What axe-core has to say of the page as it is. */
-async function expectAccessible(): Promise<void> {
-  const { violations } = await new AxeBuilder({ page: watched.page }).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
-}
-
-async function field(label: string, value: number): Promise<void> {
-  const input = watched.page.getByLabel(label, { exact: true });
-  await input.fill(String(value));
-  await input.press('Tab');
-}
-
-async function make(prompt: string, seed: number): Promise<void> {
-  const { page } = watched;
-  await page.getByLabel('Prompt', { exact: true }).fill(prompt);
-  await field('Seed', seed);
-  await page.getByRole('button', { name: 'Make', exact: true }).last().click();
-}
-
-/** RGB of the picture in the centre, once it is the one that was asked for. */
-async function shown(prompt: string, seed: number): Promise<Uint8Array> {
-  const { page } = watched;
-  await page.getByTestId('picture').getByText(`${prompt} · seed ${seed}`).waitFor(SLOW);
-  const bytes = (await page.evaluate(`(async () => {
-    const image = document.querySelector('[data-testid=picture] img');
-    await image.decode();
-    const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
-    const context = canvas.getContext('2d');
-    context.drawImage(image, 0, 0);
-    return [...context.getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 < 3);
-  })()`)) as number[];
-  return Uint8Array.from(bytes);
-}
-
-/** Largest difference of two bytes, and how many differ at all. */
-function difference(a: Uint8Array, b: Uint8Array): { most: number; count: number } {
-  expect(a.length).toBe(b.length);
-  const apart = Array.from(a, (byte, i) => Math.abs(byte - b[i]));
-  return { most: Math.max(...apart), count: apart.filter((d) => d > 0).length };
-}
-
 test('the embedded model opens by itself', async () => {
   await watched.page.getByRole('button', { name: 'Models: harmon-tiny' }).waitFor(SLOW);
-  await expectAccessible();
+  await expectAccessible(watched.page);
 });
 
 test('a picture from words is the one that Node makes of the seed, and previews are seen on the way', async () => {
   const { page } = watched;
   await page.getByRole('button', { name: 'All settings' }).click();
-  await field('Iterations', ITERATIONS);
-  await expectAccessible();
-  await make(PROMPT, SEED);
+  await field(page, 'Iterations', ITERATIONS);
+  await expectAccessible(watched.page);
+  await make(page, PROMPT, SEED);
   const preview = page.locator('.picture-canvas');
   await preview.waitFor(SLOW);
-  const apart = difference(await shown(PROMPT, SEED), expected);
+  const apart = difference(await shown(page, PROMPT, SEED), expected);
   console.log(`Chromium and Node: ${apart.count} of ${expected.length} bytes differ, by at most ${apart.most}`);
   expect(apart.most).toBeLessThanOrEqual(2);
-  await expectAccessible();
+  await expectAccessible(watched.page);
 });
 
 test('a question is answered, and a further one', async () => {
@@ -98,33 +56,33 @@ test('a question is answered, and a further one', async () => {
     const answer = talk.locator('.answered:not(.streaming)').nth(n);
     await expect.poll(() => answer.textContent({ timeout: 100_000 }), SLOW).toMatch(/\w{3}/);
   }
-  await expectAccessible();
+  await expectAccessible(watched.page);
   await page.getByRole('button', { name: 'Make', exact: true }).first().click();
 });
 
 test('cancelled in the middle, and made again', async () => {
   const { page } = watched;
-  await make('two dogs', 3);
+  await make(page, 'two dogs', 3);
   await page.locator('.picture-canvas').waitFor(SLOW);
   await page
     .getByRole('button', { name: /^(Cancel|Stop)/ })
     .first()
     .click();
   await page.locator('.picture-canvas').waitFor({ state: 'detached', ...SLOW });
-  await make(PROMPT, SEED);
-  expect(difference(await shown(PROMPT, SEED), expected).most).toBeLessThanOrEqual(2);
+  await make(page, PROMPT, SEED);
+  expect(difference(await shown(page, PROMPT, SEED), expected).most).toBeLessThanOrEqual(2);
 });
 
 test('the GPU process ends in the middle: the same picture comes all the same', async () => {
   const { page } = watched;
-  const before = await shown(PROMPT, SEED);
-  await make(PROMPT, SEED + 1);
-  const undisturbed = await shown(PROMPT, SEED + 1);
+  const before = await shown(page, PROMPT, SEED);
+  await make(page, PROMPT, SEED + 1);
+  const undisturbed = await shown(page, PROMPT, SEED + 1);
   expect(difference(undisturbed, before).count).toBeGreaterThan(1000);
-  await make(PROMPT, SEED); // the picture between two equal ones
-  await shown(PROMPT, SEED);
+  await make(page, PROMPT, SEED); // the picture between two equal ones
+  await shown(page, PROMPT, SEED);
 
-  await make(PROMPT, SEED + 1);
+  await make(page, PROMPT, SEED + 1);
   await page.locator('.picture-canvas').waitFor(SLOW);
   const session = await host.browser.newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
@@ -133,6 +91,6 @@ test('the GPU process ends in the middle: the same picture comes all the same', 
     .getByTestId('notice')
     .getByText(/taken away|goes on/)
     .waitFor(SLOW);
-  const apart = difference(await shown(PROMPT, SEED + 1), undisturbed);
+  const apart = difference(await shown(page, PROMPT, SEED + 1), undisturbed);
   expect(apart).toEqual({ most: 0, count: 0 });
 });
