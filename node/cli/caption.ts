@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { appendFile, readFile, readdir, stat } from 'node:fs/promises';
-import { dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import type { OvertoneError } from '../../src/engine/index.ts';
 import { ArgumentError, FileError } from '../../src/engine/index.ts';
 import type { HarmonConfig } from '../../src/harmon/index.ts';
@@ -84,7 +84,7 @@ export async function caption(options: CaptionOptions, context: Context): Promis
           if (!toStdout && !options.json) print(`${visible(file)}  ${visible(text)}\n`);
           made++;
         } else kept++;
-        if (sideOf) await writeSide(join(folder, sideOf(file)), text);
+        if (sideOf) await writeSide(join(folder, file), join(folder, sideOf(file)), text, before?.text);
       } catch (error) {
         // a picture that cannot be read, or is too large for the context; what else fails ends the run
         const isOfPicture =
@@ -135,9 +135,15 @@ function sideNames(names: readonly string[]): (picture: string) => string {
   return sideOf;
 }
 
-async function writeSide(path: string, text: string): Promise<void> {
+/** Writes a side file, in place of none or of what an earlier run wrote. @throws FileError where it holds something else. */
+async function writeSide(picture: string, path: string, text: string, before: string | undefined): Promise<void> {
   const bytes = Buffer.from(`${text}\n`);
-  if ((await readFile(path).catch(() => undefined))?.equals(bytes)) return;
+  const there = await readFile(path).catch(() => undefined);
+  if (there?.equals(bytes)) return;
+  if (there && !(before !== undefined && there.equals(Buffer.from(`${before}\n`))))
+    throw new FileError(
+      `${picture}: its side file ${quote(basename(path))} must be from an earlier run but holds something else: move it away`,
+    );
   await writeFileAtomic(path, bytes);
 }
 

@@ -113,10 +113,14 @@ function explain(error: unknown): Finding {
   if (!(error instanceof OvertoneError))
     return { found: reasonOf(error), cure: 'install overtone-gpu again, with its optional packages' };
   const at = message.lastIndexOf(': ');
-  return at < 0
-    ? { found: message, cure: 'see the sentence itself' }
+  return at < 0 || message.slice(0, at).endsWith('cannot be read')
+    ? { found: message, cure: error instanceof FileError ? FILES : 'run `overtone text2image` and report what it says' }
     : { found: message.slice(0, at), cure: message.slice(at + 2) };
 }
+
+/** The cure where a sentence about files has none of its own. */
+const FILES =
+  'name files as their authors publish them (harmon_*.pth, kl16.ckpt) or a folder that `overtone convert` made; `overtone info FILE` shows what one holds';
 
 function nodeFinding(version: string): Finding {
   const [major, minor] = version.split('.').map(Number);

@@ -50,6 +50,12 @@ it('describes a folder, goes on where it stopped, and does again what has change
   expect(lines().split('\n')).toHaveLength(4);
   const third = await again(run, ['--json', '--prompt', 'How many?', '--output', 'c/captions.jsonl']);
   expect(JSON.parse(third.stdout)).toMatchObject({ made: 3, kept: 0, question: 'How many?' });
+
+  writeFileSync(file('my pictures/a.txt'), 'mine\n');
+  const fourth = await again(run, ['--side-files', '--output', 'c/captions.jsonl']);
+  expect(fourth.code).toBe(1);
+  expect(fourth.stderr).toContain('a.png: its side file "a.txt" must be from an earlier run but holds something else');
+  expect(readFileSync(file('my pictures/a.txt'), 'utf8')).toBe('mine\n');
 });
 
 it('refuses what it would spoil, and an empty folder', async () => {

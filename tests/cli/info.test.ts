@@ -112,6 +112,8 @@ describe('doctor', () => {
     expect(code).toBe(1);
     expect(verdicts(stdout)).toMatchObject({ adapter: 'ok', model: 'failed', memory: 'skipped', picture: 'skipped' });
     expect(stdout).toContain('"cure":"name the file that has it (kl16.ckpt) with --vae"');
+    const none = await overtone(['doctor', '--checkpoint', 'none.pth']);
+    expect(none.stdout).toMatch(/✗ model +none\.pth: cannot be read: there is no such .*\n +→ name files as/);
     const cut = start(['doctor', '--json', '--checkpoint', 'cut.pth', '--vae', model('kl16_tiny.ckpt')]);
     copyFileSync(model('tokenizer.json'), join(cut.folder, 'cut.pth'));
     expect(verdicts((await cut.ended).stdout)).toMatchObject({ model: 'failed' });
