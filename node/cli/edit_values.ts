@@ -32,14 +32,16 @@ export function share(text: string): number {
 
 const SIDES = ['left', 'right', 'top', 'bottom'] as const;
 
-/** `left=2,top=1`; sides without a number take that of the next one: `left,right=2`; `all=1`. */
-export function extension(text: string): Required<NonNullable<EditOptions['extend']>> {
+type Extension = Required<NonNullable<EditOptions['extend']>>;
+
+/** `left=2,top=1`; sides without a number take that of the next one: `left,right=2`; `all=1`. Given again it keeps the sides that it does not name. */
+export function extension(text: string, before?: Extension): Extension {
   const refuse = (): never => {
     throw new ArgumentError(
       `--extend must name ${SIDES.join(', ')} or all with a number of squares from 0 to 256, such as left=2,top=1 or left,right=2, but is ${quote(text)}`,
     );
   };
-  const by = { left: 0, right: 0, top: 0, bottom: 0 };
+  const by = { left: 0, right: 0, top: 0, bottom: 0, ...before };
   let waiting: (typeof SIDES)[number][] = [];
   for (const part of text.split(',')) {
     const [name, number, ...rest] = part.trim().split('=');

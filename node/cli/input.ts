@@ -7,13 +7,14 @@ import { fileSource } from '../files.ts';
 import { readPictureText } from '../picture_text.ts';
 import { type DecodeOptions, decodePicture } from '../pictures.ts';
 import type { PictureRecord } from '../../src/harmon/record.ts';
+import { decodeText } from './decode_text.ts';
 
 /** Largest file that is read whole, bytes. */
 const MAX_FILE = 1 << 29;
 
-/** The prompt as typed, or stdin as UTF-8 without its last line break. */
+/** The prompt as typed, or stdin as text without its last line break. @throws FileError where that is no text. */
 export async function readPrompt(option: string, signal: AbortSignal, stdin?: Readable): Promise<string> {
-  const text = option === '-' ? new TextDecoder().decode(await readAll(stdin, signal)).replace(/\r?\n$/, '') : option;
+  const text = option === '-' ? decodeText(await readAll(stdin, signal), 'stdin').replace(/\r?\n$/, '') : option;
   if (text.trim() === '') throw new ArgumentError('--prompt must say something but is empty');
   return text;
 }

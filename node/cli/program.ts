@@ -30,7 +30,7 @@ const SIZES = 'multiples of 16 (default: 512, embedded model 128)';
 const ITERATIONS = 'at most one a 16×16 square (default: 64 or all squares)';
 
 const LIST =
-  'The list is JSON, [{ "prompt": "a dog" }, …], or one such object a line; - reads stdin. Other keys of an entry are kept in its .json.';
+  'The list is JSON, [{ "prompt": "a dog" }, …], or one such object a line; - reads stdin. Other keys of an entry are kept in its .json, where sample_id is its place in the list.';
 
 const MANY = 'overtone caption describes a folder of pictures';
 

@@ -56,6 +56,9 @@ describe('--extend', () => {
     ['all=1, bottom=4', { left: 1, right: 1, top: 1, bottom: 4 }],
   ])('takes %s', (text, sides) => expect(extension(text)).toEqual(sides));
 
+  it('adds up where it is given again', () =>
+    expect(extension('top=1', extension('left=2'))).toEqual({ left: 2, right: 0, top: 1, bottom: 0 }));
+
   it.each([
     '',
     '2',

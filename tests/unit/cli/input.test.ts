@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 const { signal } = new AbortController();
-const stdin = (text: string) => {
+const stdin = (text: string | Uint8Array) => {
   const stream = new PassThrough();
   stream.end(text);
   return stream;
@@ -36,4 +36,10 @@ it('says that standard input is empty', async () => {
 
 it('reads a prompt from standard input without its last line break', async () => {
   expect(await readPrompt('-', signal, stdin('a dog\r\nand a cat\n'))).toBe('a dog\r\nand a cat');
+});
+
+it('refuses a prompt that is no text, by its first byte that is none', async () => {
+  await expect(readPrompt('-', signal, stdin(Buffer.from('a \xe4 fox', 'latin1')))).rejects.toThrow(
+    'stdin: must be UTF-8 but byte 2 (0xe4) belongs to no UTF-8 text: save it as UTF-8',
+  );
 });
