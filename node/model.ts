@@ -28,6 +28,7 @@ import {
   readText,
   tokenizerOf,
 } from '../src/harmon/open.ts';
+import { MANIFEST, parseManifest } from '../src/harmon/manifest.ts';
 import { checkKeys } from '../src/harmon/options.ts';
 import { openDevice } from './device.ts';
 import { type FileSource, fileSource } from './files.ts';
@@ -191,6 +192,7 @@ async function locate({ model, checkpoint, vae }: ModelPaths) {
       `${folder}: must be a model folder but ${info ? 'is a file: name it with --checkpoint' : 'there is none'}`,
     );
   const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
+  if (names.includes(MANIFEST)) await checkWhole(folder, names);
   const picked = pickWeights(folder, names, cures, vae);
   return {
     folder,
@@ -198,6 +200,19 @@ async function locate({ model, checkpoint, vae }: ModelPaths) {
     vae: vae ?? (picked.vae === undefined ? undefined : await inside(folder, picked.vae, '--vae')),
   };
 }
+
+/** A folder that `convert` made has all files of weights that it lists. @throws FileError. */
+async function checkWhole(folder: string, names: readonly string[]): Promise<void> {
+  const list = await inside(folder, MANIFEST);
+  const { files } = parseManifest(parseJson(await textOf(list)), list);
+  const missing = files.find(({ name }) => isWeights(name) && !names.includes(name));
+  if (missing)
+    throw new FileError(
+      `${folder}: must hold the weights that its ${MANIFEST} lists but has no ${missing.name}: run overtone convert again, or copy it there`,
+    );
+}
+
+const isWeights = (name: string): boolean => /\.(pth|ckpt|safetensors|index\.json)$/.test(name);
 
 /**
  * The path of a file in a model's folder. Links may not lead out of it: a model from elsewhere has no say in which files of this

@@ -1,8 +1,9 @@
 /** `info` and `doctor`: what they find in files and on the machine, and what they say where something is missing. */
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { encodeRecorded } from '../../node/picture_text.ts';
 import { encodePng } from '../../node/pictures.ts';
 import { record } from '../support/record.ts';
@@ -114,6 +115,13 @@ describe('doctor', () => {
     expect(stdout).toContain('"cure":"name the file that has it (kl16.ckpt) with --vae"');
     const none = await overtone(['doctor', '--checkpoint', 'none.pth']);
     expect(none.stdout).toMatch(/✗ model +none\.pth: cannot be read: there is no such .*\n +→ name files as/);
+    const lost = mkdtempSync(join(tmpdir(), 'overtone-lost-'));
+    onTestFinished(() => rmSync(lost, { recursive: true }));
+    for (const name of ['overtone.json', 'config.json', 'tokenizer.json', 'kl16_tiny.ckpt'])
+      copyFileSync(model(name), join(lost, name));
+    expect((await overtone(['doctor', '--model', lost])).stdout).toMatch(
+      /✗ model +.*: must hold the weights that its overtone\.json lists but has no harmon_tiny\.pth\n +→ run overtone convert again, or copy it there/,
+    );
     const cut = start(['doctor', '--json', '--checkpoint', 'cut.pth', '--vae', model('kl16_tiny.ckpt')]);
     copyFileSync(model('tokenizer.json'), join(cut.folder, 'cut.pth'));
     expect(verdicts((await cut.ended).stdout)).toMatchObject({ model: 'failed' });
