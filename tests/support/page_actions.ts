@@ -30,12 +30,25 @@ export async function make(
   await page.getByRole('button', { name: button, exact: true }).last().click();
 }
 
-/** RGB of the picture in the centre, once it is the one that was asked for. */
-export async function shown(page: Page, prompt: string, seed: number): Promise<Uint8Array> {
+/** The address of the picture in the centre, which no other picture has. */
+export const source = (page: Page): Promise<string | null> =>
+  page.getByTestId('picture').locator('img').getAttribute('src');
+
+/** RGB of the picture in the centre, once it is the one that was asked for, and another than the one at `before`. */
+export async function shown(page: Page, prompt: string, seed: number, before?: string | null): Promise<Uint8Array> {
   await page.getByTestId('picture').getByText(`${prompt} · seed ${seed} `).waitFor(SLOW);
+  await expect.poll(() => source(page), SLOW).not.toBe(before ?? null);
   const bytes = (await page.evaluate(`(async () => {
     const image = document.querySelector('[data-testid=picture] img');
-    await image.decode();
+    for (;;) {
+      const source = image.src;
+      try {
+        await image.decode();
+        break;
+      } catch (error) {
+        if (image.src === source) throw error; // a change of the address ends a decode as damage does
+      }
+    }
     const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
     const context = canvas.getContext('2d');
     context.drawImage(image, 0, 0);
