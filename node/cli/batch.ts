@@ -7,7 +7,7 @@ import { type GeneratedPicture, type Harmon, type Randomness, seeded, tile } fro
 import type { ModelPaths } from '../model.ts';
 import { identify } from '../model_hash.ts';
 import { type PictureRecord, settingsOf } from '../../src/harmon/record.ts';
-import { entryFile, isEntryDone, saveEntry } from './batch_files.ts';
+import { entryFile, entryState, saveEntry } from './batch_files.ts';
 import { type BadEntry, type Entry, parseBatchList } from './batch_list.ts';
 import { readBytes } from './input.ts';
 import { type Making, type MakingOptions, requestOf, settleMaking } from './making.ts';
@@ -63,13 +63,16 @@ export async function batch(options: BatchOptions, context: Context): Promise<vo
       const step = entries.length > 0 ? progress.step('Looking', entries.length) : undefined;
       for (const [i, entry] of entries.entries()) {
         throwIfAborted(signal, 'batch');
-        if (!(await isEntryDone(folder, entry, recordOf(entry, '')))) pending.push(entry);
+        const found = await entryState(folder, entry, recordOf(entry, ''));
+        if (found === 'missing') pending.push(entry);
+        if (found === 'foreign') refuse({ index: entry.index, problem: foreign(folder, entry) });
         step?.update(i + 1);
       }
       step?.end();
-      return { making, pending, recordOf };
+      const kept = share.length - bad.length - pending.length;
+      return { making, pending, kept, recordOf };
     },
-    async (harmon, { making, pending, recordOf }, watch) => {
+    async (harmon, { making, pending, kept, recordOf }, watch) => {
       const adapter = harmon.device.description;
       const draw = drawer(harmon, making, options, context, watch, pending.length);
       let made = 0;
@@ -90,7 +93,7 @@ export async function batch(options: BatchOptions, context: Context): Promise<vo
       const together = Math.max(1, Math.floor(options.batchSize / making.gridSize ** 2));
       for (let first = 0; first < pending.length; first += together) await make(pending.slice(first, first + together));
       progress.stop();
-      const [kept, seconds] = [entries.length - pending.length, watch.seconds()];
+      const seconds = watch.seconds();
       if (options.json) {
         const { model, ...settings } = settingsOf(recordOf({ index: 0, caption: '', text: '' }, adapter));
         const result = {
@@ -159,6 +162,9 @@ const atPlaces = (all: Randomness, places: readonly number[]): Randomness => ({
   order: (p, ...rest) => all.order(places[p], ...rest),
   noise: (p, ...rest) => all.noise(places[p], ...rest),
 });
+
+const foreign = (folder: string, { index }: Entry): string =>
+  `${visible(entryFile(folder, index, 'jpg'))} must be a picture of batch, which remembers how it was made, but is another file: move it, or name another --output`;
 
 function failure(name: string, bad: readonly BadEntry[], entries: number): string {
   const shown = bad.slice(0, 8).map(({ index }) => index);

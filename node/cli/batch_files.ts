@@ -19,16 +19,34 @@ export async function saveEntry(folder: string, entry: Entry, picture: Picture, 
   await writeFileAtomic(entryFile(folder, entry.index, 'jpg'), bytes);
 }
 
-/** Whether the picture is there, whole and made as `record` says, with the entry beside it. */
-export async function isEntryDone(folder: string, entry: Entry, record: PictureRecord): Promise<boolean> {
+/**
+ * What stands at the entry's place: `done` when the picture is whole and made as `record` says, with the entry beside it; `foreign` when it is a file
+ * that batch did not write, for it has no record; else `missing`, and what an earlier run left there may be replaced.
+ */
+export async function entryState(
+  folder: string,
+  entry: Entry,
+  record: PictureRecord,
+): Promise<'done' | 'foreign' | 'missing'> {
   const path = entryFile(folder, entry.index, 'jpg');
+  const bytes = await readFile(path).catch(() => undefined);
+  if (!bytes?.length) return 'missing';
+  const found = recordIn(bytes, path);
+  if (!found) return 'foreign';
+  if (!isSamePicture(found, record)) return 'missing';
   try {
-    const bytes = new Uint8Array(await readFile(path));
-    const found = readPictureText(bytes, path).record;
-    if (!found || !isSamePicture(found, record)) return false;
     await decodePicture(bytes, path);
-    return (await readFile(entryFile(folder, entry.index, 'json'), 'utf8')) === sidecarText(entry);
+    const beside = await readFile(entryFile(folder, entry.index, 'json'), 'utf8');
+    return beside === sidecarText(entry) ? 'done' : 'missing';
   } catch {
-    return false;
+    return 'missing';
+  }
+}
+
+function recordIn(bytes: Uint8Array, path: string): PictureRecord | undefined {
+  try {
+    return readPictureText(bytes, path).record;
+  } catch {
+    return undefined;
   }
 }

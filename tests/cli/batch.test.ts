@@ -41,6 +41,18 @@ it('leaves a picture and its entry for each, goes on where it stopped, and remak
   expect(changed.result).toMatchObject({ made: 4, kept: 0 });
 });
 
+it('leaves a file under the name of a picture that it did not make, and does the rest', async () => {
+  const first = await batch([], { list: LIST });
+  const path = join(first.run.folder, 'output', '00000001.jpg');
+  writeFileSync(path, "somebody's own");
+  const again = await batch([], { from: first.run });
+  expect([again.code, again.result]).toMatchObject([1, { made: 0, kept: 3, failed: [{ index: 1 }] }]);
+  expect(again.stderr).toMatch(
+    /entry 1: output\/00000001\.jpg must be a picture of batch, .* but is another file: move it/,
+  );
+  expect(readFileSync(join(again.run.folder, 'output', '00000001.jpg'), 'utf8')).toBe("somebody's own");
+});
+
 it('makes the same pictures in shares, alone and together', async () => {
   const [whole, alone] = await Promise.all([
     batch(['--grid-size', '2']),

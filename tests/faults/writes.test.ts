@@ -4,7 +4,7 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { isEntryDone, saveEntry } from '../../node/cli/batch_files.ts';
+import { entryState, saveEntry } from '../../node/cli/batch_files.ts';
 import { convertModel } from '../../node/convert.ts';
 import { type ModelFiles, embeddedModel } from '../../node/model.ts';
 import { FileError, openTensorFile } from '../../src/engine/index.ts';
@@ -93,6 +93,6 @@ test('an entry of a batch', async () => {
     100,
     () => void mkdirSync(folder),
   );
-  expect(await isEntryDone(folder, entry, record())).toBe(true);
+  expect(await entryState(folder, entry, record())).toBe('done');
   expect(Object.keys(await contents())).toEqual(['00000003.jpg', '00000003.json']);
 });
