@@ -37,7 +37,7 @@ export const source = (page: Page): Promise<string | null> =>
 /** RGB of the picture in the centre, once it is the one that was asked for, and another than the one at `before`. */
 export async function shown(page: Page, prompt: string, seed: number, before?: string | null): Promise<Uint8Array> {
   await page.getByTestId('picture').getByText(`${prompt} · seed ${seed} `).waitFor(SLOW);
-  await expect.poll(() => source(page), SLOW).not.toBe(before ?? null);
+  await page.locator(`[data-testid=picture] img[src]:not([src='${before}'])`).waitFor(SLOW);
   const bytes = (await page.evaluate(`(async () => {
     const image = document.querySelector('[data-testid=picture] img');
     for (;;) {
