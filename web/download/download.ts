@@ -5,11 +5,12 @@
 import { FileError, OvertoneError } from '../../src/engine/index.ts';
 import { MANIFEST, type Manifest, chunkRange, manifestBytes, parseManifest } from '../../src/harmon/manifest.ts';
 import { parseJson } from '../../src/harmon/open.ts';
+import { tries } from '../../src/harmon/tries.ts';
 import { StorageError } from '../errors.ts';
 import { digest } from './chunk.ts';
 import { type FillOptions, fill } from './fill.ts';
 import { Journal, type Whole, chunkKey, chunksOf, dataName, readJournal } from './journal.ts';
-import { type Net, receive, tries } from './range.ts';
+import { type Net, receive } from './range.ts';
 import type { Store, StoreFolder } from './store.ts';
 
 /** What a download stands on; tests bring their own. */

@@ -4,9 +4,10 @@
  */
 import { AbortError, FileError, throwIfAborted } from '../../src/engine/index.ts';
 import { type Manifest, type ManifestFile, chunkRange, manifestBytes } from '../../src/harmon/manifest.ts';
+import { Unlucky, tries } from '../../src/harmon/tries.ts';
 import { sha256 } from './chunk.ts';
 import { type Journal, chunkKey, chunksOf, dataName } from './journal.ts';
-import { type Net, Unlucky, WholeOnly, fetchRange, receive, tries } from './range.ts';
+import { type Net, WholeOnly, fetchRange, receive } from './range.ts';
 import type { StoreFolder, StoredFile } from './store.ts';
 
 export interface FillOptions {

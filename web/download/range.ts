@@ -2,36 +2,19 @@
  * One range of a file by HTTP, whatever the server does: what arrived before a break is kept and the rest is asked for again; a server that
  * stalls, answers another range or says that it is busy is asked a few times, with growing waits.
  */
-import { FileError, throwIfAborted } from '../../src/engine/index.ts';
+import { FileError } from '../../src/engine/index.ts';
+import { LEAST, type Sleep, Unlucky, retryAfter, tries } from '../../src/harmon/tries.ts';
 
 /** What fetching stands on; tests bring their own. */
 export interface Net {
   fetch(url: string, init: RequestInit): Promise<Response>;
-  /** @throws AbortError when the signal fires first. */
-  sleep(ms: number, signal: AbortSignal | undefined): Promise<void>;
+  readonly sleep: Sleep;
   /** Milliseconds in which at least `LEAST` bytes must arrive. */
   readonly patience: number;
 }
 
-/** Bytes that count as progress. */
-const LEAST = 16 * 1024;
-/** Failures in a row without progress. */
-const TRIES = 4;
-const LONGEST_WAIT = 60_000;
-
 /** The server sends whole files only. */
 export class WholeOnly extends Error {}
-
-/** A failure that another try may mend. */
-export class Unlucky extends Error {
-  constructor(
-    message: string,
-    /** Milliseconds that the server asked to wait. */
-    readonly wait?: number,
-  ) {
-    super(message);
-  }
-}
 
 /** More than was asked for: none of it counts. */
 class TooLong extends Unlucky {}
@@ -84,27 +67,6 @@ export async function fetchRange(
     return true;
   });
   return bytes;
-}
-
-/** Runs `attempt` until it is done (true), made progress (false, which is tried again at once), or failed too often. */
-export async function tries(
-  net: Net,
-  url: string,
-  signal: AbortSignal | undefined,
-  attempt: () => Promise<boolean>,
-): Promise<void> {
-  for (let failed = 0; ;) {
-    throwIfAborted(signal, url);
-    try {
-      if (await attempt()) return;
-      failed = 0;
-    } catch (error) {
-      throwIfAborted(signal, url);
-      if (!(error instanceof Unlucky)) throw error;
-      if (++failed >= TRIES) throw new FileError(`${url}: ${error.message}: try again later`, { cause: error });
-      await net.sleep(Math.min(error.wait ?? 500 * 4 ** (failed - 1), LONGEST_WAIT), signal);
-    }
-  }
 }
 
 /** One request and its body, piece by piece. @throws Unlucky, FileError, WholeOnly. */
@@ -164,13 +126,6 @@ function refuse({ status, headers, ok }: Response, url: string): void {
   if (status === 408 || status === 429 || status >= 500)
     throw new Unlucky(`the server must answer but says ${status}`, retryAfter(headers.get('Retry-After')));
   throw new FileError(`${url}: must be there but the server answered ${status}: check the address`);
-}
-
-/** Seconds or a date, in milliseconds from now. */
-function retryAfter(value: string | null): number | undefined {
-  if (value === null) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isFinite(ms) ? Math.max(ms, 0) : undefined;
 }
 
 function checkRange({ status, headers }: Response, first: number, last: number, { url, size }: Range): void {
