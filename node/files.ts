@@ -155,11 +155,14 @@ export async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' && parent !== folder) {
-      await makeFolder(parent);
-      await mkdir(folder);
-    } else if (!(await stat(folder).catch(() => undefined))?.isDirectory()) throw error;
+    if (codeOf(error) !== 'ENOENT' || parent === folder) return unlessFolder(folder, error);
+    await makeFolder(parent);
+    await mkdir(folder).catch((cause: unknown) => unlessFolder(folder, cause)); // another may have made it meanwhile
   }
+}
+
+async function unlessFolder(path: string, error: unknown): Promise<void> {
+  if (!(await stat(path).catch(() => undefined))?.isDirectory()) throw error;
 }
 
 const PART = /^\.overtone-[\da-f]{8}\.part$/;
@@ -182,7 +185,7 @@ export function removeUnfinished(): void {
 }
 
 /** Flushes the rename itself. Windows and some network file systems cannot flush a folder: there the rename is all there is. */
-const syncFolder = (folder: string, calls: WriteCalls): Promise<void> =>
+export const syncFolder = (folder: string, calls: WriteCalls = systemCalls): Promise<void> =>
   unlessUnsupported(withHandle(calls, folder, 'r', (handle) => handle.sync()));
 
 /** Waits for a step that some file systems do not know. */

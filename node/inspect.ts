@@ -4,7 +4,7 @@ import { FileError, OvertoneError, type PlannedBytes, type TensorFile, storedSiz
 import { UNUSED_TENSORS } from '../src/harmon/checkpoint.ts';
 import { declaredTensors } from '../src/harmon/declared.ts';
 import { type HarmonConfig, harmonConfigs, plannedPicture } from '../src/harmon/index.ts';
-import { embeddedModel, openWeights, readConfig } from './model.ts';
+import { type ModelPaths, embeddedModel, openWeights, readConfig } from './model.ts';
 
 export interface WeightReport {
   readonly name: string;
@@ -35,8 +35,8 @@ export interface Sum {
 }
 
 /** Looks at a file of weights, an index of shards, or a model's folder. @throws FileError, AbortError. */
-export async function inspectWeights(path: string, isFolder: boolean, signal?: AbortSignal): Promise<WeightReport> {
-  const { weights, beside, close } = await openWeights(isFolder ? { model: path } : { checkpoint: path }, signal);
+export async function inspectWeights(paths: ModelPaths, signal?: AbortSignal): Promise<WeightReport> {
+  const { weights, beside, close } = await openWeights(paths, signal);
   try {
     const isVae = ['encoder.conv_in.weight', 'decoder.conv_in.weight'].every((name) => weights.tensors.has(name));
     const config = isVae ? await vaeConfig(weights) : await modelConfig(weights, beside);

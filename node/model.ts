@@ -32,12 +32,17 @@ import { MANIFEST, parseManifest } from '../src/harmon/manifest.ts';
 import { checkKeys } from '../src/harmon/options.ts';
 import { openDevice } from './device.ts';
 import { type FileSource, fileSource } from './files.ts';
+import type { HubOptions } from './hub/download.ts';
+import { isHubName } from './hub/name.ts';
 import { packageFile } from './package.ts';
 import { wordFor } from './word_for.ts';
 
 /** Which files make up the model; none of them means the embedded model. */
 export interface ModelPaths {
-  /** Folder with config.json, tokenizer.json and weights (`*.pth`, `*.ckpt`, `*.safetensors`, sharded with its index). */
+  /**
+   * Folder with config.json, tokenizer.json and weights (`*.pth`, `*.ckpt`, `*.safetensors`, sharded with its index), or `hf:owner/name@revision`,
+   * which is fetched into the cache folder. The other paths may be `hf:owner/name/file@revision`.
+   */
   readonly model?: string;
   /** File of the model's weights, in place of those in the folder. */
   readonly checkpoint?: string;
@@ -65,6 +70,8 @@ export interface OpenHarmonOptions extends ModelPaths {
   /** Variants of kernels to use in place of the defaults, such as `tunedChoices` of the device. */
   readonly choices?: Choices;
   readonly signal?: AbortSignal;
+  /** Bytes of a model of a hub that are here or on their way; not called where all are here. */
+  readonly onDownload?: HubOptions['onDownload'];
 }
 
 /** Folder of the model that comes with the package. */
@@ -76,7 +83,7 @@ export const embeddedModel = (): string => dirname(packageFile('models/harmon-ti
  */
 export async function openHarmon(options: OpenHarmonOptions = {}): Promise<Harmon> {
   checkOptions(options);
-  const files = await openModelFiles(options, options.signal);
+  const files = await openModelFiles(options, options.signal, options);
   let device: Device | undefined;
   try {
     device = options.device ?? (await openDevice());
@@ -99,6 +106,7 @@ const KEYS: Record<keyof OpenHarmonOptions, true> = {
   device: true,
   choices: true,
   signal: true,
+  onDownload: true,
 };
 
 function checkOptions(options: OpenHarmonOptions): void {
@@ -110,6 +118,8 @@ function checkOptions(options: OpenHarmonOptions): void {
       throw new ArgumentError(`[openHarmon] ${key} must be a path, a string, but is ${wordFor(options[key])}`);
   if (options.quantise !== undefined && !isQuantised(options.quantise))
     throw new ArgumentError(`[openHarmon] quantise must be q8 or q4 but is ${String(options.quantise)}`);
+  if (options.onDownload !== undefined && typeof options.onDownload !== 'function')
+    throw new ArgumentError(`[openHarmon] onDownload must be a function but is ${wordFor(options.onDownload)}`);
   if (options.choices !== undefined && !(options.choices instanceof Map))
     throw new ArgumentError(`[openHarmon] choices must be a Map of names by key but is ${wordFor(options.choices)}`);
 }
@@ -131,8 +141,13 @@ export function harmonOf(
   });
 }
 
-/** Opens and checks a model's files without touching a GPU. @throws FileError, ArgumentError, AbortError. */
-export async function openModelFiles(paths: ModelPaths, signal?: AbortSignal): Promise<ModelFiles> {
+/** Opens and checks a model's files without touching a GPU; fetches first what a hub has. @throws FileError, ArgumentError, AbortError. */
+export async function openModelFiles(
+  named: ModelPaths,
+  signal?: AbortSignal,
+  { onDownload, onNote }: Pick<HubOptions, 'onDownload' | 'onNote'> = {},
+): Promise<ModelFiles> {
+  const paths = await fetched(named, { signal, onDownload, onNote });
   const { weights, beside, close } = await openWeights(paths, signal);
   try {
     checkParts(weights, cures);
@@ -146,6 +161,14 @@ export async function openModelFiles(paths: ModelPaths, signal?: AbortSignal): P
     await close();
     throw error;
   }
+}
+
+/** Paths in place of a hub's names. What speaks with a hub is only loaded for them. */
+async function fetched(paths: ModelPaths, options: HubOptions): Promise<ModelPaths> {
+  const { model, checkpoint, vae, tokenizer, config } = paths;
+  if (![model, checkpoint, vae, tokenizer, config].some(isHubName)) return paths;
+  const { localPaths } = await import('./hub/paths.ts');
+  return localPaths(paths, options);
 }
 
 const cures: Cures = {

@@ -5,26 +5,17 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Choices, type Device, type TuneStore, readTuned, writeTuned } from '../src/engine/index.ts';
+import { type Environment, cacheFolder } from './cache_folder.ts';
 import { fileSource, makeFolder, removeStaleParts, writeFileAtomic } from './files.ts';
 import { packageInfo } from './package.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Bytes that are read at most. */
 const MOST_BYTES = 4 << 20;
 
-/** Path of the file: OVERTONE_TUNE_FILE, or `overtone/tune.json` where this system keeps caches. */
+/** Path of the file: OVERTONE_TUNE_FILE, or `tune.json` in the cache folder. */
 export function tuneFile(env: Environment = process.env, platform = process.platform, home = homedir()): string {
   if (env.OVERTONE_TUNE_FILE) return env.OVERTONE_TUNE_FILE;
-  const usual =
-    platform === 'darwin'
-      ? join(home, 'Library/Caches')
-      : platform === 'win32'
-        ? (env.LOCALAPPDATA ?? join(home, 'AppData/Local'))
-        : join(home, '.cache');
-  // the XDG rules ask for an absolute path, and to ignore another
-  const base = env.XDG_CACHE_HOME?.startsWith('/') ? env.XDG_CACHE_HOME : usual;
-  return join(base, 'overtone', 'tune.json');
+  return join(cacheFolder(env, platform, home), 'tune.json');
 }
 
 /** A file as a store; its folder is made when something is kept. */

@@ -4,7 +4,7 @@ import { convertModel } from '../convert.ts';
 import { type ModelPaths, openModelFiles } from '../model.ts';
 import { identify } from '../model_hash.ts';
 import { type Step, megabytes } from './progress.ts';
-import type { Context } from './session.ts';
+import { type Context, openFiles } from './session.ts';
 import { phasesText, stopwatch } from './timing.ts';
 import { counted, shellWord, visible } from './wording.ts';
 
@@ -20,7 +20,7 @@ export async function convert(options: ConvertCommandOptions, context: Context):
   const { signal, progress, print } = context;
   const { output } = options;
   const watch = stopwatch();
-  const files = await openModelFiles(options, signal);
+  const files = await openFiles(options, context);
   try {
     watch.mark('files');
     const model = await identify(files, signal);

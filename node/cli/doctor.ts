@@ -7,10 +7,10 @@ import { checkHarmon } from '../../src/harmon/declared.ts';
 import type { Harmon } from '../../src/harmon/index.ts';
 import { openDevice } from '../device.ts';
 import { tryBytes, reasonOf } from '../files.ts';
-import { type ModelFiles, type ModelPaths, harmonOf, openModelFiles } from '../model.ts';
+import { type ModelFiles, type ModelPaths, harmonOf } from '../model.ts';
 import { loadSharp } from '../pictures.ts';
 import { megabytes } from './progress.ts';
-import type { Context } from './session.ts';
+import { type Context, openFiles } from './session.ts';
 import { counted, visible } from './wording.ts';
 
 export interface DoctorOptions extends ModelPaths {
@@ -63,7 +63,7 @@ export async function doctor(options: DoctorOptions, context: Context): Promise<
   try {
     const files = await check(
       'model',
-      () => readable(options, signal),
+      () => readable(options, context),
       ({ config, weights }) => ({
         found: `${config.name}, ${counted(weights.tensors.size, 'tensor')}, ${megabytes(bytesOf(weights))}`,
       }),
@@ -160,8 +160,8 @@ function driverFinding(drivers: readonly string[] | undefined): Finding {
     : { found: 'no Vulkan driver', cure: 'install the one of your GPU, or mesa-vulkan-drivers 25 or newer' };
 }
 
-async function readable(paths: ModelPaths, signal: AbortSignal): Promise<ModelFiles> {
-  const files = await openModelFiles(paths, signal);
+async function readable(paths: ModelPaths, context: Context): Promise<ModelFiles> {
+  const files = await openFiles(paths, context);
   try {
     checkHarmon(files.weights, files.config);
     return files;

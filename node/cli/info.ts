@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { FileError } from '../../src/engine/index.ts';
 import { openDevice } from '../device.ts';
 import { fileSource } from '../files.ts';
+import { hubNameText, isHubName, parseHubName } from '../hub/name.ts';
 import { type Sum, type WeightReport, inspectWeights } from '../inspect.ts';
 import { readPictureText } from '../picture_text.ts';
 import { formatOf } from '../pictures.ts';
@@ -24,9 +25,44 @@ export interface InfoOptions {
 export async function info(options: InfoOptions, context: Context): Promise<void> {
   const { path, json } = options;
   if (path === undefined) return aboutAdapter(context, json);
+  if (isHubName(path)) return aboutHub(path, options, context);
   const kind = path === '-' ? undefined : await stat(path).catch(() => undefined);
   if (path === '-' || (kind?.isFile() && (await isPicture(path)))) return aboutPicture(path, context, json);
-  return aboutWeights(await inspectWeights(path, kind?.isDirectory() ?? false, context.signal), options, context);
+  const paths = kind?.isDirectory() ? { model: path } : { checkpoint: path };
+  return aboutWeights(await inspectWeights(paths, context.signal), options, context);
+}
+
+/** What a hub has of a model, which is not fetched for that; where all of it is here, also what it holds. */
+async function aboutHub(path: string, options: InfoOptions, context: Context): Promise<void> {
+  const { hubContents } = await import('../hub/download.ts');
+  const { localPaths } = await import('../hub/paths.ts');
+  const { print, signal, note } = context;
+  const name = parseHubName(path, 'the name', 'either');
+  const { commit, files } = await hubContents(name, { signal, onNote: note });
+  const isWhole = files.every(({ isHere }) => isHere);
+  const isWeights = name.file === undefined || /\.(pth|ckpt|safetensors)$/.test(name.file);
+  const pinned = { ...name, revision: commit };
+  const report =
+    isWhole && isWeights
+      ? await inspectWeights(
+          await localPaths(
+            name.file === undefined ? { model: hubNameText(pinned) } : { checkpoint: hubNameText(pinned) },
+            { signal },
+          ),
+          signal,
+        )
+      : undefined;
+  const bytes = (list: typeof files) => list.reduce((sum, file) => sum + file.bytes, 0);
+  const here = files.filter(({ isHere }) => isHere);
+  if (options.json) {
+    const list = files.map(({ name: file, bytes: size, isHere }) => ({ name: file, bytes: size, here: isHere }));
+    return print(`${JSON.stringify({ hub: { repo: name.repo, commit, files: list }, ...report })}\n`);
+  }
+  const line = (label: string, text: string) => print(`${label.padEnd(9)} ${visible(text)}\n`);
+  line('Hub', `${name.repo}, commit ${commit}`);
+  for (const file of files) line('', `${file.name}, ${megabytes(file.bytes)}${file.isHere ? ', here' : ''}`);
+  line('Here', `${megabytes(bytes(here))} of ${megabytes(bytes(files))}`);
+  if (report) aboutWeights(report, options, context);
 }
 
 async function isPicture(path: string): Promise<boolean> {

@@ -167,7 +167,9 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     program
       .command('info [file]')
       .summary('tells about the adapter, a picture or weights')
-      .description('Tells about the adapter, or what a file holds: a picture, weights or a model folder.')
+      .description(
+        'Tells about the adapter, or what a file holds: a picture, weights, a model folder or hf:owner/name.',
+      )
       .option('--tensors', 'every tensor of the weights, not only their sums'),
   )
     .addHelpText('after', '\nExample:\n  $ overtone info output.png')
@@ -282,7 +284,7 @@ const quantiseOption = (): Option =>
 function withFileOptions(command: Command, ...more: Option[]): Command {
   const files = command
     .optionsGroup('Model (default: the embedded one):')
-    .option('--model <folder>', 'folder with config.json, tokenizer.json and weights')
+    .option('--model <folder|hf:…>', 'folder with its files, or hf:owner/name@revision')
     .option('--checkpoint <file>', 'weights, .pth or .safetensors')
     .option('--vae <file>', 'weights of the VAE, kl16.ckpt')
     .option('--tokenizer <file>', 'tokenizer.json (default: the one beside the weights)')

@@ -30,12 +30,13 @@ export interface Context {
  */
 export async function withModel<Plan>(
   options: ModelOptions,
-  { signal }: Context,
+  context: Context,
   plan: (config: HarmonConfig, files: ModelFiles) => Plan | Promise<Plan>,
   use: (model: Harmon, planned: Plan, watch: Stopwatch) => Promise<void>,
 ): Promise<void> {
+  const { signal } = context;
   const watch = stopwatch();
-  const files = await openModelFiles(options, signal);
+  const files = await openFiles(options, context);
   watch.mark('files');
   let model: Harmon | undefined;
   try {
@@ -54,6 +55,19 @@ export async function withModel<Plan>(
     model?.destroy();
     await files.close();
   }
+}
+
+/** Opens a model's files; what is fetched first is shown. */
+export async function openFiles(paths: ModelPaths, { signal, progress, note }: Context): Promise<ModelFiles> {
+  let step: Step | undefined;
+  const onDownload = (done: number, total: number) => {
+    step ??= progress.step('Downloading', total, megabytes);
+    step.update(done);
+    if (done < total) return;
+    step.end();
+    step = undefined;
+  };
+  return openModelFiles(paths, signal, { onDownload, onNote: note });
 }
 
 /** Side in pixels that the reference works at: 512 for the published models, the native size for others. */

@@ -2,10 +2,10 @@
 import type { Quantised, TunedChoice } from '../../src/engine/index.ts';
 import { type Clock, startWatch } from '../clock.ts';
 import { coldDriver, openDevice } from '../device.ts';
-import { type ModelPaths, harmonOf, openModelFiles } from '../model.ts';
+import { type ModelPaths, harmonOf } from '../model.ts';
 import { keepTuned, tuneFile, tunedChoices } from '../tune_file.ts';
 import { digits, table } from './columns.ts';
-import type { Context } from './session.ts';
+import { type Context, openFiles } from './session.ts';
 import type { Size } from './values.ts';
 import { counted, visible } from './wording.ts';
 
@@ -21,9 +21,10 @@ export interface TuneCommandOptions extends ModelPaths {
   readonly quantise?: Quantised;
 }
 
-export async function tune(options: TuneCommandOptions, { signal, progress, print }: Context): Promise<void> {
+export async function tune(options: TuneCommandOptions, context: Context): Promise<void> {
+  const { signal, progress, print } = context;
   coldDriver(); // so that compiling takes what it takes the first time
-  const files = await openModelFiles(options, signal);
+  const files = await openFiles(options, context);
   try {
     const device = await openDevice({
       dawn: ['disable-dawn-features=timestamp_quantization'],

@@ -15,6 +15,7 @@ describe('where it lies', () => {
     ['linux', { XDG_CACHE_HOME: '/var/c' }, '/var/c/overtone/tune.json'],
     ['linux', { XDG_CACHE_HOME: 'relative' }, '/home/u/.cache/overtone/tune.json'],
     ['linux', { XDG_CACHE_HOME: '/var/c', OVERTONE_TUNE_FILE: '/x/t.json' }, '/x/t.json'],
+    ['linux', { OVERTONE_CACHE: '/o' }, '/o/tune.json'],
     ['darwin', {}, '/home/u/Library/Caches/overtone/tune.json'],
     ['win32', { LOCALAPPDATA: '/local' }, '/local/overtone/tune.json'],
   ] as const)('on %s with %j', (platform, env, path) => {

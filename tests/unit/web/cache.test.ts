@@ -16,7 +16,7 @@ import {
 } from '../../../web/cache.ts';
 import { StorageError } from '../../../web/errors.ts';
 import { type FileSet, type OpenProgress, openModelFiles } from '../../../web/files.ts';
-import { type Served, serveFolder } from './hostile_server.ts';
+import { type Served, serveFolder } from '../../support/hostile_server.ts';
 import { MemoryLocks } from './memory_locks.ts';
 import { MemoryStore } from './memory_store.ts';
 

@@ -5,7 +5,7 @@ import { AbortError, FileError } from '../../../src/engine/index.ts';
 import { MANIFEST, type Manifest, manifestText } from '../../../src/harmon/manifest.ts';
 import { type DownloadHost, download, stored } from '../../../web/download/download.ts';
 import { StorageError } from '../../../web/errors.ts';
-import { type Behaviour, type Served, behaviours, once, serveFolder } from './hostile_server.ts';
+import { type Behaviour, type Served, behaviours, once, serveFolder } from '../../support/hostile_server.ts';
 import { MemoryStore } from './memory_store.ts';
 
 const CHUNK = 256 * 1024;
