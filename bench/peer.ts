@@ -2,31 +2,16 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../node/clock.ts';
+import type { AskedPeer, PeerName, PeerReply, PeerRequest } from './peers/peer.ts';
 
-export const peerNames = ['onnxruntime-web', 'tfjs', 'jax-js'] as const;
-export type PeerName = (typeof peerNames)[number];
-
-export type PeerRequest =
-  | { readonly do: 'open'; readonly peer: PeerName; readonly clock: Clock }
-  | { readonly do: 'prepare'; readonly op: string; readonly name: string }
-  | { readonly do: 'run' }
-  | { readonly do: 'dispose' };
-
-export interface PeerReply {
-  readonly version?: string;
-  /** One call, read back, milliseconds. */
-  readonly ms?: number;
-  readonly sample?: readonly number[];
-  /** What it refused with, in one line. */
-  readonly error?: string;
-}
+export type ProcessRequest = { readonly do: 'open'; readonly peer: PeerName; readonly clock: Clock } | PeerRequest;
 
 /** As the process was started: the drivers' caches, which we turn off for ourselves, are the peers' to keep. */
 const ENVIRONMENT = { ...process.env };
 
 const ENTRY = fileURLToPath(new URL('./peer_process.js', import.meta.url));
 
-export class PeerProcess {
+export class PeerProcess implements AskedPeer {
   version: string | undefined;
   private child: ChildProcess | undefined;
   private complaint = '';
@@ -65,7 +50,7 @@ export class PeerProcess {
     if (process.platform !== 'win32') child.kill(signal);
   }
 
-  private send(request: PeerRequest, limit: number): Promise<PeerReply> {
+  private send(request: ProcessRequest, limit: number): Promise<PeerReply> {
     const child = this.child!;
     return new Promise((resolve) => {
       const finish = (reply: PeerReply, alive: boolean) => {

@@ -3,19 +3,11 @@ import { create, globals } from 'webgpu';
 import { wait } from '../node/device.ts';
 import { caseOf, loadLists } from './cases.ts';
 import { type Clock, startWatch } from '../node/clock.ts';
-import { openJax } from './peers/jax.ts';
-import { openOnnx } from './peers/onnx.ts';
-import type { Peer, PreparedCall } from './peers/peer.ts';
+import { open } from './peers/node.ts';
+import type { Peer, PeerReply, PreparedCall } from './peers/peer.ts';
 import { taskOf } from './peers/task.ts';
-import { openTfjs } from './peers/tfjs.ts';
-import type { PeerName, PeerReply, PeerRequest } from './peer.ts';
+import type { ProcessRequest } from './peer.ts';
 import { sampled } from './sample.ts';
-
-const open: Readonly<Record<PeerName, () => Promise<Peer>>> = {
-  'onnxruntime-web': openOnnx,
-  tfjs: openTfjs,
-  'jax-js': openJax,
-};
 
 Object.assign(globalThis, globals);
 const gpu = create([]);
@@ -28,7 +20,7 @@ let clock: Clock = 'wall';
 let peer: Peer | undefined;
 let call: PreparedCall | undefined;
 
-async function answer(request: PeerRequest): Promise<PeerReply> {
+async function answer(request: ProcessRequest): Promise<PeerReply> {
   if (request.do === 'open') {
     ({ clock } = request);
     peer = await open[request.peer]();
@@ -54,7 +46,7 @@ async function timed(prepared: PreparedCall): Promise<PeerReply> {
   return { ms, sample: sampled(values) };
 }
 
-process.on('message', (request: PeerRequest) => {
+process.on('message', (request: ProcessRequest) => {
   void answer(request)
     .catch((error: unknown): PeerReply => ({ error: error instanceof Error ? error.message : String(error) }))
     .then((reply) => process.send!(reply));

@@ -7,8 +7,10 @@ import { type Device, OvertoneError, Timer, throwIfAborted } from '../src/engine
 import { calibrate } from './calibrate.ts';
 import { chosen, loadLists } from './cases.ts';
 import { clockText, startWatch } from '../node/clock.ts';
-import { measureOp, peerVersions } from './ops.ts';
-import { PeerProcess, peerNames } from './peer.ts';
+import { measureOp } from './ops.ts';
+import { PeerProcess } from './peer.ts';
+import { peerVersions } from './peer_rounds.ts';
+import { peerNames } from './peers/peer.ts';
 import { measurePhases } from './phases.ts';
 import type { BenchOptions } from './program.ts';
 import type { BenchRecord, Row } from './record.ts';

@@ -1,7 +1,7 @@
 /** @jax-js/jax, every call under jit. Its functions take ownership of their arguments, so each use is a reference of its own. */
 import { type Arrays, type OwnCall } from './arrays.ts';
 import { compose } from './compose.ts';
-import { type Peer, importFrom, peerFolder, versionOf } from './peer.ts';
+import type { Peer } from './peer.ts';
 import { type Task, channelsFirst, channelsLast } from './task.ts';
 
 interface Value {
@@ -13,7 +13,7 @@ interface Value {
 
 type Functions = Record<string, (...args: unknown[]) => Value>;
 
-interface Jax {
+export interface Jax {
   init(...devices: string[]): Promise<string[]>;
   defaultDevice(device: string): void;
   jit(f: (...args: Value[]) => Value): ((...args: Value[]) => Value) & { dispose?(): void };
@@ -22,24 +22,11 @@ interface Jax {
   readonly lax: Functions;
 }
 
-export async function openJax(): Promise<Peer> {
-  iteratorHelpers();
-  const folder = peerFolder('@jax-js/jax');
-  const jax = await importFrom<Jax>(folder, 'dist/index.js');
-  await jax.init('webgpu');
-  jax.defaultDevice('webgpu');
-  return { version: versionOf(folder), prepare: (task) => Promise.resolve(prepare(jax, task)) };
-}
-
-/** Its einsum maps and filters an iterator, which Node can from version 22 on. */
-function iteratorHelpers(): void {
-  const prototype = Object.getPrototypeOf(Object.getPrototypeOf([].values())) as Record<string, unknown>;
-  prototype.map ??= function* (this: Iterable<unknown>, change: (x: unknown) => unknown) {
-    for (const x of this) yield change(x);
-  };
-  prototype.filter ??= function* (this: Iterable<unknown>, wanted: (x: unknown) => boolean) {
-    for (const x of this) if (wanted(x)) yield x;
-  };
+/** Its module as a peer, on WebGPU. */
+export async function jax(module: Jax, version: string): Promise<Peer> {
+  await module.init('webgpu');
+  module.defaultDevice('webgpu');
+  return { version, prepare: (task) => Promise.resolve(prepare(module, task)) };
 }
 
 function prepare(jax: Jax, task: Task) {

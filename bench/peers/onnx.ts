@@ -1,10 +1,8 @@
 /** onnxruntime-web on WebGPU: each task is a model of its own, weights inside it, inputs on the device. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Arrays, OwnCall } from './arrays.ts';
 import { compose } from './compose.ts';
 import { type Attribute, FLOAT, INT32, INT64, type OnnxGraph, type OnnxTensor, onnxModel } from './onnx_model.ts';
-import { type Peer, importFrom, peerFolder, versionOf } from './peer.ts';
+import type { Peer } from './peer.ts';
 import { type Task, channelsFirst, channelsLast } from './task.ts';
 
 interface OrtTensor {
@@ -12,7 +10,7 @@ interface OrtTensor {
   dispose(): void;
 }
 
-interface Ort {
+export interface Ort {
   readonly env: {
     readonly wasm: { numThreads: number; wasmBinary?: Uint8Array };
     readonly webgpu: { readonly device: Promise<GPUDevice> | GPUDevice };
@@ -30,28 +28,8 @@ interface Ort {
   };
 }
 
-export async function openOnnx(): Promise<Peer> {
-  copySharedWrites();
-  const folder = peerFolder('onnxruntime-web');
-  const ort = await importFrom<Ort>(folder, 'dist/ort.webgpu.bundle.min.mjs');
-  ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmBinary = readFileSync(join(folder, 'dist/ort-wasm-simd-threaded.asyncify.wasm'));
-  ort.env.logLevel = 'error';
-  return { version: versionOf(folder), prepare: (task) => prepare(ort, task) };
-}
-
-/** Its writes pass views of the memory that WebAssembly shares, which Dawn in Node refuses: they get a copy. */
-function copySharedWrites(): void {
-  const { prototype } = globalThis.GPUQueue;
-  const write = prototype.writeBuffer as (...args: unknown[]) => void;
-  prototype.writeBuffer = function (buffer, offset, data, from = 0, size) {
-    const view = ArrayBuffer.isView(data) ? data : new Uint8Array(data);
-    const unit = 'BYTES_PER_ELEMENT' in view ? (view.BYTES_PER_ELEMENT as number) : 1;
-    const length = size === undefined ? view.byteLength - from * unit : size * unit;
-    const bytes = new Uint8Array(view.buffer, view.byteOffset + from * unit, length).slice();
-    write.call(this, buffer, offset, bytes, 0, length);
-  };
-}
+/** An `ort` module with its WebAssembly as a peer. */
+export const onnx = (ort: Ort, version: string): Peer => ({ version, prepare: (task) => prepare(ort, task) });
 
 async function prepare(ort: Ort, task: Task) {
   const { shape } = task.calls[task.calls.length - 1];

@@ -1,10 +1,8 @@
-/** A peer: another engine, opened in a process of its own. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { packageFile } from '../../node/package.ts';
+/** A peer: another engine, opened in a process or a worker of its own, and what is said between it and the benchmark. */
 import type { Task } from './task.ts';
+
+export const peerNames = ['onnxruntime-web', 'tfjs', 'jax-js'] as const;
+export type PeerName = (typeof peerNames)[number];
 
 export interface Peer {
   readonly version: string;
@@ -17,24 +15,25 @@ export interface PreparedCall {
   destroy(): void;
 }
 
-/** Folder of a package that the peers' own package.json names. */
-export function peerFolder(name: string): string {
-  const require = createRequire(packageFile('bench/peers/package.json'));
-  const paths = require.resolve.paths(name) ?? [];
-  for (const path of paths) {
-    const folder = join(path, name);
-    try {
-      readFileSync(join(folder, 'package.json'));
-      return folder;
-    } catch {
-      // the next one
-    }
-  }
-  throw new Error(`${name} is not installed: run npm ci in ${dirname(packageFile('bench/peers/package.json'))}`);
+export type PeerRequest =
+  /** A case by its name; and what it is, for a peer that has no case lists. */
+  | { readonly do: 'prepare'; readonly op: string; readonly name: string; readonly task?: Task }
+  | { readonly do: 'run' }
+  | { readonly do: 'dispose' };
+
+export interface PeerReply {
+  readonly version?: string;
+  /** One call, read back, milliseconds. */
+  readonly ms?: number;
+  readonly sample?: readonly number[];
+  /** What it refused with, in one line. */
+  readonly error?: string;
 }
 
-export const versionOf = (folder: string): string =>
-  (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version;
-
-export const importFrom = async <T>(folder: string, file: string): Promise<T> =>
-  (await import(/* @vite-ignore */ pathToFileURL(join(folder, file)).href)) as T;
+/** A peer from the outside. */
+export interface AskedPeer {
+  readonly name: PeerName;
+  readonly version: string | undefined;
+  /** The reply within `limit` milliseconds, whose `error` says what went wrong. */
+  ask(request: PeerRequest, limit: number): Promise<PeerReply>;
+}

@@ -1,9 +1,7 @@
 /** @tensorflow/tfjs on its WebGPU backend. Pictures are (1, H, W, C) there; filters (kh, kw, Cin, Cout). */
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import type { Arrays } from './arrays.ts';
 import { compose } from './compose.ts';
-import { type Peer, peerFolder, versionOf } from './peer.ts';
+import type { Peer } from './peer.ts';
 import type { Operand, Task } from './task.ts';
 
 interface Value {
@@ -23,17 +21,16 @@ interface Tensorflow {
   readonly image: { resizeNearestNeighbor: Call };
 }
 
-export async function openTfjs(): Promise<Peer> {
-  const folder = peerFolder('@tensorflow/tfjs-backend-webgpu');
-  const require = createRequire(join(folder, 'package.json'));
-  const tf = require('@tensorflow/tfjs-core') as Tensorflow & Record<string, Call>;
-  require('@tensorflow/tfjs-backend-webgpu');
+export type TensorflowModule = Tensorflow & Record<string, Call>;
+
+/** Its core, with the WebGPU backend registered, as a peer. */
+export async function tfjs(tf: TensorflowModule, version: string): Promise<Peer> {
   if (!(await tf.setBackend('webgpu'))) throw new Error('tfjs refuses its webgpu backend');
   await tf.ready();
-  return { version: versionOf(folder), prepare: (task) => Promise.resolve(prepare(tf, task)) };
+  return { version, prepare: (task) => Promise.resolve(prepare(tf, task)) };
 }
 
-function prepare(tf: Tensorflow & Record<string, Call>, task: Task) {
+function prepare(tf: TensorflowModule, task: Task) {
   const operands = Object.fromEntries(task.operands.map((operand) => [operand.name, upload(tf, task, operand)]));
   const arrays = arraysOf(tf);
   return {
@@ -57,7 +54,7 @@ function upload(tf: Record<string, Call>, task: Task, { data, shape }: Operand):
   return filter;
 }
 
-function arraysOf(tf: Tensorflow & Record<string, Call>): Arrays<Value> {
+function arraysOf(tf: TensorflowModule): Arrays<Value> {
   const picture = (x: Value) => tf.reshape(x, [1, ...x.shape]);
   return {
     pictures: 'channels last',
