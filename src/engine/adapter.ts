@@ -4,7 +4,7 @@ import { Device, type DeviceHost } from './device.ts';
 /** Opens `adapter`, which gives one device only. `features` are had beside those that kernels use, where the adapter has them. */
 export async function openAdapter(
   adapter: GPUAdapter,
-  host: Pick<DeviceHost, 'wait' | 'now'>,
+  host: Omit<DeviceHost, 'device' | 'description'>,
   features: readonly GPUFeatureName[] = [],
 ): Promise<Device> {
   const { limits, info } = adapter;

@@ -19,6 +19,10 @@ export interface DeviceHost {
   wait?<T>(promise: Promise<T>): Promise<T>;
   /** Milliseconds, monotonic. */
   now(): number;
+  /** The platform looks for finished work when a call comes, and otherwise every few milliseconds only: what is waited for is asked about. */
+  readonly looksWhenCalled?: boolean;
+  /** Bytes of the buffer that is kept for results, where making one is dear. */
+  readonly resultBytes?: number;
 }
 
 export type Purpose = 'weights' | 'activations' | 'state' | 'transfer' | 'uniforms';
@@ -55,6 +59,8 @@ export interface Pipeline {
 }
 
 const STORAGE = 128 | 8 | 4; // STORAGE | COPY_DST | COPY_SRC
+/** Round trips to the platform in which short work ends. */
+const CALLS = 4;
 const filters: readonly GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
 
 export class Device {
@@ -99,7 +105,7 @@ export class Device {
     try {
       await device.scope('uniforms and results', () => {
         device.page = UniformPage.create(device);
-        device.staging = Staging.create(device);
+        device.staging = Staging.create(device, host.resultBytes);
       });
     } catch (error) {
       device.destroy();
@@ -365,12 +371,29 @@ export class Device {
         mapped = staging.gpu.mapAsync(1, 0, size); // at once: waiting for the scope first would be another turn of the event loop
         mapped.catch(() => undefined);
       });
-      await this.wait(label, mapped!);
+      const here = this.wait(label, mapped!);
+      if (this.host.looksWhenCalled) void this.askAbout(here);
+      await here;
       return new Uint8Array(staging!.gpu.getMappedRange(0, size).slice(0, bytes));
     } catch (error) {
       throw this.failed(label, error);
     } finally {
       if (staging) this.staging!.give(staging);
+    }
+  }
+
+  /** Calls the platform a few times while `work` is under way. Short work is seen at its end, and long work costs no more than these calls. */
+  private async askAbout(work: Promise<unknown>): Promise<void> {
+    let under = true;
+    const end = () => (under = false);
+    work.then(end, end);
+    try {
+      for (let i = 0; i < CALLS && under; i++) {
+        this.gpu.pushErrorScope('validation');
+        await this.gpu.popErrorScope();
+      }
+    } catch {
+      // the device is gone, which `work` tells
     }
   }
 
