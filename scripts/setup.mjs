@@ -99,7 +99,7 @@ const ensureBuild = () =>
 const ensurePage = () =>
   ensureBuilt('page', {
     what: 'the page',
-    from: ['src', 'shaders', 'web', 'models'],
+    from: ['src', 'shaders', 'web', 'models', 'bench', 'tests/cases'],
     makes: 'dist/page/index.html',
     by: [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--config', 'web/vite.config.ts'],
   });

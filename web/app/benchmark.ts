@@ -1,6 +1,6 @@
 /** Runs the kernels' benchmark in a worker of its own, which is loaded when it is first asked for. It comes from the same host as the page. */
 import { signal } from '@preact/signals';
-import type { BenchMessage, BenchRecord } from './logic/bench_record.ts';
+import type { BenchMessage, BenchRecord, BenchRequest } from './logic/bench_record.ts';
 import { sentence } from './logic/problem.ts';
 
 export interface BenchState extends BenchRecord {
@@ -10,16 +10,20 @@ export interface BenchState extends BenchRecord {
   readonly failed: readonly string[];
 }
 
+/** Whether the other engines are part of this build of the page. */
+export const hasPeers = import.meta.env.OVERTONE_PEERS as boolean;
+
 export const benchmark = signal<BenchState | undefined>(undefined);
 
 let worker: Worker | undefined;
 
-export function startBenchmark(): void {
+export function startBenchmark(request: BenchRequest): void {
   stopBenchmark();
-  benchmark.value = { running: true, adapter: '', rows: [], total: 0, failed: [] };
+  benchmark.value = { running: true, adapter: '', rows: [], versions: {}, total: 0, failed: [] };
   worker = new Worker(new URL('../../bench/page/worker.ts', import.meta.url), { type: 'module', name: 'benchmark' });
   worker.onmessage = ({ data }: MessageEvent<BenchMessage>) => take(data);
   worker.onerror = ({ message }) => take({ kind: 'error', message: message || 'the worker did not start' });
+  worker.postMessage(request);
 }
 
 /** Ends it; what is measured stays. */
@@ -34,7 +38,8 @@ function take(message: BenchMessage): void {
   if (!now) return;
   const fail = (why: string) => (benchmark.value = { ...now, failed: [...now.failed, sentence(why.slice(0, 300))] });
   if (message.kind === 'adapter') benchmark.value = { ...now, adapter: message.adapter, total: message.ops };
-  else if (message.kind === 'row') benchmark.value = { ...now, rows: [...now.rows, message.row] };
+  else if (message.kind === 'row')
+    benchmark.value = { ...now, rows: [...now.rows, message.row], versions: message.versions };
   else if (message.kind === 'failed') fail(`${message.op}: ${message.why}`);
   else {
     if (message.kind === 'error') fail(message.message);

@@ -1,6 +1,6 @@
 /** Sheets over two settings; named presets; time left; problems in plain words. */
 import { describe, expect, it } from 'vitest';
-import { benchText, parseBench, timeText, timesFaster } from '../../../web/app/logic/bench_record.ts';
+import { benchText, fastestPeer, parseBench, timeText, timesFaster } from '../../../web/app/logic/bench_record.ts';
 import { bytesText } from '../../../web/app/logic/bytes_text.ts';
 import { applyPreset, presetsFrom, removePreset, savePreset } from '../../../web/app/logic/presets.ts';
 import { problemOf } from '../../../web/app/logic/problem.ts';
@@ -104,13 +104,28 @@ it('zooms about the pointer and never shows a gap', () => {
 
 describe('a result of the kernels', () => {
   const row = { op: 'linear', shape: '64×64', ms: 2, call: 3, gflops: 10, gbps: 5, variant: 'linear' };
-  const mine = { adapter: 'mine', rows: [row] };
+  const mine = { adapter: 'mine', rows: [row], versions: {} };
 
   it('comes back from its text and lies beside another', () => {
     expect(parseBench(benchText(mine))).toEqual(mine);
-    expect(timesFaster(row, { adapter: 'other', rows: [{ ...row, ms: 5 }] })).toBe(2.5);
-    expect(timesFaster(row, { adapter: 'other', rows: [{ ...row, shape: '8×8' }] })).toBeUndefined();
+    expect(timesFaster(row, { ...mine, rows: [{ ...row, ms: 5 }] })).toBe(2.5);
+    expect(timesFaster(row, { ...mine, rows: [{ ...row, shape: '8×8' }] })).toBeUndefined();
     expect([0.0123, 3.456, 1234].map(timeText)).toEqual(['12 µs', '3.46 ms', '1.23 s']);
+  });
+
+  it('keeps the other engines, and tells the fastest by a call', () => {
+    const beside = { ...row, peers: { tfjs: 9, 'jax-js': 6 }, failed: { 'onnxruntime-web': 'no such op' } };
+    const all = { ...mine, rows: [beside], versions: { tfjs: '4.22.0', 'jax-js': '0.1.25' } };
+    expect(parseBench(benchText(all))).toEqual(all);
+    expect(fastestPeer(beside)).toEqual({ name: 'jax-js', times: 2 });
+    expect(fastestPeer(row)).toBeUndefined();
+    const odd = parseBench(benchText(mine).replace('"call"', '"peers": { "a": -1, "b": "x", "c": 2 }, "call"'));
+    expect(odd).toMatchObject({ rows: [{ peers: { c: 2 } }] });
+  });
+
+  it('is also what npm run bench writes', () => {
+    const node = { adapter: 'mine', calibration: { f32: 1 }, versions: { node: '20' }, rows: [row] };
+    expect(parseBench(JSON.stringify(node))).toEqual({ adapter: 'mine', versions: { node: '20' }, rows: [row] });
   });
 
   it.each([
