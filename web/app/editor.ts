@@ -1,6 +1,7 @@
 /** The mask editor: which picture, its strokes, the tool, and what the edit asks for beside the mask. The mask stays when words or pictures change. */
-import { computed, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import type { Mask } from '../../src/harmon/index.ts';
+import type { Entry } from './logic/history.ts';
 import { NO_STROKES, type Strokes, addStroke, clearing, maskOf, redo, undo } from './logic/mask_strokes.ts';
 import type { JobEdit } from './logic/queue.ts';
 import { enqueue } from './queue_runner.ts';
@@ -20,6 +21,11 @@ const madeFor = signal<readonly [width: number, height: number]>([0, 0]);
 
 /** The mask of the picture that is open, if anything is drawn. */
 export const mask = computed<Mask | undefined>(() => maskOf(strokes.value.done, ...madeFor.value));
+/** While it is open the editor follows what is selected. */
+effect(() => {
+  const entry = selectedEntry.value;
+  if (editing.value && entry) fitTo(entry);
+});
 const extends_ = computed(() => Object.values(extension.value).some((by) => by > 0));
 
 /** What the button makes. */
@@ -27,16 +33,21 @@ export const editorSays = computed(() =>
   mask.value ? 'Make it anew' : extends_.value ? 'Extend' : 'Mark a part first',
 );
 
-/** Opens the editor on the selected picture. Strokes of the last one stay where they fit. */
-export function openEditor(): void {
-  const entry = selectedEntry.value;
-  if (!entry) return;
-  const [width, height] = madeFor.value;
-  if (width !== entry.width || height !== entry.height) {
+/** Strokes for a picture of the last one's size stay; another begins with none. */
+function fitTo(entry: Entry): void {
+  const [width, height] = madeFor.peek();
+  if (width === entry.width && height === entry.height) return;
+  batch(() => {
     madeFor.value = [entry.width, entry.height];
     strokes.value = NO_STROKES;
     extension.value = NO_EXTENSION;
-  }
+  });
+}
+
+/** Opens the editor on the selected picture. */
+export function openEditor(): void {
+  const entry = selectedEntry.value;
+  if (!entry) return;
   if (entry.record && draft.value.prompt.trim() === '') draft.value = { ...draft.value, prompt: entry.record.prompt };
   mode.value = 'make';
   editing.value = true;

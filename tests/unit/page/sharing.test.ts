@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fromFragment, toCode, toCommandLine, toFragment } from '../../../web/app/logic/sharing.ts';
+import { fromFragment, toCode, toCommandLine, toEditLine, toFragment } from '../../../web/app/logic/sharing.ts';
 import { settingsFrom } from '../../../web/app/logic/settings.ts';
 import { base, settings } from './support.ts';
 
@@ -52,6 +52,13 @@ it('a command line gives the shell the very words', () => {
   expect(words[words.indexOf('--prompt') + 1]).toBe(prompt);
   expect(words[words.indexOf('--image-size') + 1]).toBe('256x128');
   expect(words[words.indexOf('--grid-size') + 1]).toBe('2');
+});
+
+it('a command line of a sheet has its axes, and one of an edit needs its pictures', () => {
+  const sheet = toCommandLine(settings({ prompt: 'x' }), ['cfg=1,3', 'seed=1,2']);
+  expect(sheet).toContain(" --sweep 'cfg=1,3' --sweep 'seed=1,2' ");
+  expect(sheet).not.toContain('--grid-size');
+  expect(toEditLine("it's.png")).toContain(String.raw`overtone edit --from 'it'\''s.png' --image `);
 });
 
 it('code holds the words as a literal', () => {

@@ -40,8 +40,8 @@ export function fromFragment(fragment: string, base: Settings): Settings | undef
   return settingsFrom(given, base);
 }
 
-/** A line for the command line, quoted for POSIX shells. */
-export function toCommandLine(settings: SettledSettings): string {
+/** A line for the command line, quoted for POSIX shells; of a sheet with its `sweep`. */
+export function toCommandLine(settings: SettledSettings, sweep: readonly string[] = []): string {
   const { width, height, count } = settings;
   const side = Math.ceil(Math.sqrt(count));
   const options: [string, string][] = [
@@ -54,11 +54,16 @@ export function toCommandLine(settings: SettledSettings): string {
     ['--cfg-prompt', quoted(settings.guidancePrompt)],
     ['--temperature', String(settings.temperature)],
     ['--timesteps', String(settings.timesteps)],
-    ['--grid-size', String(side)],
+    ...(side > 1 ? [['--grid-size', String(side)] as [string, string]] : []),
+    ...sweep.map((axis): [string, string] => ['--sweep', quoted(axis)]),
     ['--output', 'picture.png'],
   ];
   return `overtone text2image ${options.map(([name, value]) => `${name} ${value}`).join(' ')}`;
 }
+
+/** The line that makes an edit again, from its own saved file and the picture that was edited. */
+export const toEditLine = (file: string): string =>
+  `overtone edit --from ${quoted(file)} --image 'the picture that was edited.png' --output picture.png`;
 
 const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 

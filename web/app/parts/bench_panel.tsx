@@ -13,7 +13,7 @@ export function BenchPanel() {
     <section class="bench" aria-label="Kernels">
       <header>
         <h3>
-          Kernels <small>one shape of each op, median of three rounds</small>
+          Kernels <small>one shape of each op</small>
         </h3>
         {now?.running ? (
           <button type="button" class="quiet" onClick={stopBenchmark}>
@@ -90,7 +90,7 @@ function BenchTable({ record, other }: { record: BenchRecord; other: BenchRecord
                 {name} {record.versions[name]}
               </th>
             ))}
-            {peers.length > 0 && <th scope="col">Faster than the fastest</th>}
+            {peers.length > 0 && <th scope="col">Faster by</th>}
             <th scope="col">GFLOP/s</th>
             <th scope="col">GB/s</th>
             {other && <th scope="col">Faster than {other.adapter}</th>}

@@ -53,7 +53,7 @@ function DeviceFacts({ info, memory, timings }: Facts) {
         <h3>
           GPU memory{' '}
           <small>
-            {bytesText(memory.total)} in use, {bytesText(memory.peak)} at most so far
+            <data value={memory.total}>{bytesText(memory.total)}</data> in use, {bytesText(memory.peak)} at most so far
           </small>
         </h3>
         <MemoryBar memory={memory} />

@@ -75,6 +75,7 @@ export function SettingsForm() {
         <input
           type="text"
           maxLength={LONGEST_PROMPT}
+          aria-label="Guidance prompt"
           aria-describedby="guidance-prompt-tip"
           value={guidancePrompt}
           onChange={(event) => setDraft({ guidancePrompt: event.currentTarget.value })}

@@ -1,5 +1,5 @@
 /** Pictures of the history as a ZIP file, and such a file back into the history. The files are PNG already, so they are stored as they are. */
-import { Zip, ZipPassThrough, unzip } from 'fflate';
+import { Zip, ZipPassThrough, unzipSync } from 'fflate';
 import type { Entry } from '../logic/history.ts';
 import { fileName } from '../logic/file_name.ts';
 import { readPicture } from './pictures.ts';
@@ -42,17 +42,21 @@ export interface ArchivedPicture {
 export async function readArchive(file: Blob): Promise<ArchivedPicture[]> {
   if (file.size > MAX_ARCHIVE) throw new Error('This archive is larger than 1 GB: export fewer pictures at once.');
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const files = await new Promise<Record<string, Uint8Array>>((resolve, reject) => {
-    let total = 0;
-    const filter = ({ originalSize }: { originalSize: number }) => (total += originalSize) <= 2 * MAX_ARCHIVE;
-    unzip(bytes, { filter }, (error, found) => (error ? reject(error) : resolve(found)));
-  }).catch(() => {
-    throw new Error('This file is no ZIP archive that can be read: take one that was exported here.');
-  });
+  const files = inflated(bytes);
   const rows = rowsOf(files[ROWS]);
   const pictures = Object.entries(files).filter(([name]) => name.endsWith('.png'));
   if (pictures.length === 0) throw new Error('This archive holds no pictures: take one that was exported here.');
   return pictures.map(([name, data]) => ({ row: rows.get(name) ?? {}, bytes: data.slice() }));
+}
+
+/** In this thread: fflate's own workers are blobs, which the page's policy refuses. */
+function inflated(bytes: Uint8Array): Record<string, Uint8Array> {
+  let total = 0;
+  try {
+    return unzipSync(bytes, { filter: ({ originalSize }) => (total += originalSize) <= 2 * MAX_ARCHIVE });
+  } catch {
+    throw new Error('This file is no ZIP archive that can be read: take one that was exported here.');
+  }
 }
 
 function rowsOf(json: Uint8Array | undefined): Map<string, Record<string, unknown>> {
