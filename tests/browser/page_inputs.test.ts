@@ -1,6 +1,9 @@
 /** Ways into the page that are not the form: touch, pen, clipboard, files let fall on it, its own ZIP, links; and what it hands out. */
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encode } from 'fast-png';
+import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { PAGE, type PageHost, hostPage } from '../support/built_page.ts';
 import type { Watched } from '../support/chromium.ts';
@@ -10,8 +13,10 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let host: PageHost;
 let watched: Watched;
+let folder: string;
 
 beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'overtone-inputs-'));
   host = await hostPage();
   watched = await host.open();
   const { page } = watched;
@@ -19,7 +24,10 @@ beforeAll(async () => {
   await page.getByRole('button', { name: 'All settings' }).click();
   await field(page, 'Iterations', 1);
 });
-afterAll(() => host.close());
+afterAll(async () => {
+  await host.close();
+  rmSync(folder, { recursive: true });
+});
 afterEach(() => expect(watched.problems).toEqual([]));
 
 test('the kernels are timed in the page, and a result lies beside another', async () => {
@@ -43,4 +51,129 @@ test('the kernels are timed in the page, and a result lies beside another', asyn
   await panel.getByLabel('Another’s result, to lay beside it').fill('something else');
   await panel.getByRole('alert').getByText('This is no result of the kernels’ benchmark').waitFor();
   await page.getByRole('button', { name: 'Close' }).click();
+});
+
+/** A PNG of one colour, but for a black corner. */
+const png = (width: number, height: number, colour: readonly number[]): Buffer => {
+  const data = new Uint8Array(width * height * 3);
+  for (let i = 0; i < width * height; i++) data.set(i % width < 4 && i < 4 * width ? [0, 0, 0] : colour, 3 * i);
+  return Buffer.from(encode({ width, height, data, channels: 3 }));
+};
+const titles = (page: Page) =>
+  page
+    .getByTestId('strip')
+    .getByRole('button')
+    .evaluateAll((all) => all.map((each) => each.getAttribute('aria-label')));
+
+test('a file let fall on the page and a picture of the clipboard come into the history', async () => {
+  const { page, context } = watched;
+  const file = join(folder, 'green.png');
+  writeFileSync(file, png(64, 64, [0, 160, 60]));
+  const session = await context.newCDPSession(page);
+  const data = { items: [], files: [file], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+    await session.send('Input.dispatchDragEvent', { type, x: 400, y: 300, data });
+  await page.getByTestId('strip').getByRole('button', { name: 'green.png' }).waitFor();
+  expect(await page.locator('html.dropping').count()).toBe(0);
+
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: host.server.origin });
+  await page.evaluate(`(async () => {
+    const bytes = Uint8Array.from(atob('${png(32, 48, [200, 30, 30]).toString('base64')}'), (c) => c.charCodeAt(0));
+    await navigator.clipboard.write([new ClipboardItem({ 'image/png': new Blob([bytes], { type: 'image/png' }) })]);
+  })()`);
+  await page.getByTestId('picture').click();
+  await page.keyboard.press('Control+V');
+  await page.getByTestId('picture').getByText('32×48').waitFor();
+  expect(await titles(page)).toHaveLength(2);
+});
+
+test('touch and pen draw on the mask, two fingers zoom, and a picture of another size has a mask of its own', async () => {
+  const { page, context } = watched;
+  const session = await context.newCDPSession(page);
+  await page.getByTestId('strip').getByRole('button', { name: 'green.png' }).click();
+  await page.getByRole('button', { name: 'Edit', exact: true }).click();
+  const box = (await page.getByTestId('mask').boundingBox())!;
+  const at = (x: number, y: number, id = 0) => ({ x: box.x + x * box.width, y: box.y + y * box.height, id });
+  const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', ...touchPoints: ReturnType<typeof at>[]) =>
+    session.send('Input.dispatchTouchEvent', { type, touchPoints });
+  const marked = () =>
+    page.evaluate(`(() => {
+      const { width, height } = document.querySelector('[data-testid=mask] canvas');
+      const { data } = document.querySelector('[data-testid=mask] canvas').getContext('2d').getImageData(0, 0, width, height);
+      return data.filter((byte, i) => i % 4 === 3 && byte > 0).length;
+    })()`) as Promise<number>;
+  await touch('touchStart', at(0.2, 0.5));
+  await touch('touchMove', at(0.5, 0.5));
+  await touch('touchMove', at(0.8, 0.5));
+  await touch('touchEnd');
+  await expect.poll(marked).toBeGreaterThan(300);
+  const byFinger = await marked();
+
+  await touch('touchStart', at(0.45, 0.5, 0), at(0.55, 0.5, 1));
+  for (const by of [0.1, 0.15, 0.2]) await touch('touchMove', at(0.5 - by, 0.5, 0), at(0.5 + by, 0.5, 1));
+  await touch('touchEnd');
+  const zoom = () => page.evaluate("new DOMMatrix(getComputedStyle(document.querySelector('.mask-view')).transform).a");
+  await expect.poll(zoom).toBeCloseTo(4, 0);
+  expect(await marked()).toBe(byFinger);
+
+  const pen = { ...at(0.5, 0.2), pointerType: 'pen', button: 'left', force: 0.5 } as const;
+  await session.send('Input.dispatchMouseEvent', { type: 'mousePressed', buttons: 1, clickCount: 1, ...pen });
+  await session.send('Input.dispatchMouseEvent', { type: 'mouseReleased', buttons: 0, clickCount: 1, ...pen });
+  await expect.poll(marked).toBeGreaterThan(byFinger);
+  await page.keyboard.press('Control+z');
+  await expect.poll(marked).toBe(byFinger);
+  await page.keyboard.press('Control+Shift+z');
+  await expect.poll(marked).toBeGreaterThan(byFinger);
+
+  await page.getByTestId('strip').getByRole('button').first().click();
+  await expect.poll(marked).toBe(0);
+  await page.getByRole('button', { name: 'Close the editor' }).click();
+});
+
+test('a drawing is a picture to ask about', async () => {
+  const { page } = watched;
+  await page.getByRole('button', { name: 'Ask', exact: true }).first().click();
+  await page.getByRole('button', { name: 'Draw a picture' }).click();
+  const box = (await page.getByRole('img', { name: 'Drawing' }).boundingBox())!;
+  await page.getByRole('radio', { name: 'blue' }).check({ force: true });
+  await page.mouse.move(box.x + 50, box.y + 50);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 150, box.y + 150, { steps: 4 });
+  await page.mouse.up();
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Use it' }).click();
+  await page.getByTestId('picture').getByText('Drawing · 384×384').waitFor();
+  const colours = await page.evaluate(`(async () => {
+    const image = document.querySelector('[data-testid=picture] img');
+    await image.decode();
+    const canvas = new OffscreenCanvas(384, 384);
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0);
+    return [[100, 100], [300, 60]].map(([x, y]) => [...context.getImageData(x * 384 / ${box.width}, y * 384 / ${box.height}, 1, 1).data].join());
+  })()`);
+  expect(colours).toEqual(['47,111,224,255', '255,255,255,255']);
+  await page.getByRole('button', { name: 'Make', exact: true }).first().click();
+});
+
+test('two pinned pictures lie under a slider, by keys alone', async () => {
+  const { page } = watched;
+  await page.getByTestId('picture').click();
+  await page.keyboard.press('?');
+  await page.getByRole('heading', { name: 'Keys' }).waitFor();
+  await page.keyboard.press('Escape');
+  for (const key of ['p', 'ArrowRight', 'p', 'f', 'c']) await page.keyboard.press(key);
+  const slider = page.getByRole('slider', { name: 'Where the first picture ends and the second begins' });
+  await slider.focus();
+  await page.keyboard.press('End');
+  await expectAccessible(page);
+  const clip = await page.evaluate("getComputedStyle(document.querySelector('.slider-before')).clipPath");
+  expect(clip).toMatch(/^inset\(0px( 0%)?( 0px)*\)$/); // all of the first picture
+  await page.keyboard.press('Escape');
+  await page.getByTestId('picture').waitFor();
+  expect(await page.getByRole('button', { name: 'Favourite', exact: true }).getAttribute('aria-pressed')).toBe('true');
+  const before = await titles(page);
+  await page.keyboard.press('Delete');
+  await expect.poll(() => titles(page)).toHaveLength(before.length - 1);
+  await page.keyboard.press('Control+z');
+  await expect.poll(() => titles(page)).toEqual(before);
 });
