@@ -16,8 +16,8 @@ const ENTRIES = [
 ];
 /** The benchmark finds its case lists and starts its processes by path. */
 const BENCH = ['bench/main.ts', 'bench/peer_process.ts', 'tests/cases/*.ts'];
-/** The fuzzer, the process it starts by path, and long use of a process. */
-const TESTS = ['tests/fuzz/main.ts', 'tests/fuzz/child.ts', 'tests/soak/main.ts'];
+/** The maker of fixtures, the fuzzer, the process it starts by path, and long use of a process. */
+const TESTS = ['tests/fixture/main.ts', 'tests/fuzz/main.ts', 'tests/fuzz/child.ts', 'tests/soak/main.ts'];
 
 /** What modules of `web` find beside themselves: in dist the worker is JavaScript, and the models lie one folder further up. */
 const addresses = {

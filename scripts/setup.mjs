@@ -88,7 +88,7 @@ const ensureBuild = () =>
       'node',
       'web',
       'bench',
-      ...['cases', 'fuzz', 'support'].map((name) => `tests/${name}`),
+      ...['cases', 'fixture', 'fuzz', 'support'].map((name) => `tests/${name}`),
       'tsdown.config.ts',
     ],
     makes: 'dist/src/engine/index.js',
