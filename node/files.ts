@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type Stats, constants, rmSync } from 'node:fs';
 import { mkdir, open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { ArgumentError, type ByteSource, FileError, OvertoneError, throwIfAborted } from '../src/engine/index.ts';
 
 /** A ByteSource over an open file; `close` gives the descriptor back. */
@@ -32,7 +33,8 @@ export async function fileSource(path: string): Promise<FileSource> {
   return {
     name: path,
     size,
-    async read(offset, length, signal) {
+    crc32,
+    async read(offset, length, signal, into) {
       if (!(
         Number.isSafeInteger(offset) &&
         Number.isSafeInteger(length) &&
@@ -41,7 +43,7 @@ export async function fileSource(path: string): Promise<FileSource> {
         offset + length <= size
       ))
         throw new ArgumentError(`[${path}] a range must lie in the file's ${size} bytes but is ${offset} + ${length}`);
-      const bytes = new Uint8Array(length);
+      const bytes = into && into.byteLength >= length ? into.subarray(0, length) : new Uint8Array(length);
       for (let done = 0; done < length;) {
         throwIfAborted(signal, path);
         const most = Math.min(length - done, CHUNK);

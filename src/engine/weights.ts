@@ -13,14 +13,34 @@ import { isQuantised, quantise } from './quantise.ts';
 export interface WeightSource {
   /** Dtype of the stored bytes. */
   dtype(name: string): Dtype;
-  /** Bytes of rows [start, start + count) of the first axis, row-major, little endian. */
-  read(name: string, start: number, count: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Bytes of rows [start, start + count) of the first axis, row-major, little endian; `into` is memory that may be used for them. */
+  read(name: string, start: number, count: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
   /** The whole tensor in f32, for tables that the host works on. */
   readF32(name: string, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>>;
 }
 
 /** Rows are read in pieces of about this many bytes. */
 const PIECE = 16 * 1024 * 1024;
+
+/** Memory that every piece goes through: made anew for each, it would keep the garbage collector busy. Larger pieces have their own. */
+interface Scratch {
+  /** Whole lines of an image. */
+  readonly texels: Uint8Array<ArrayBuffer>;
+  readonly stored: Uint8Array<ArrayBuffer>;
+  readonly formed: Uint8Array<ArrayBuffer>;
+}
+
+function makeScratch(operands: readonly WeightOperand[]): Scratch {
+  const most = (of: readonly WeightOperand[], bytes: (o: WeightOperand) => number): number =>
+    Math.min(
+      PIECE,
+      of.reduce((sum, o) => Math.max(sum, bytes(o)), 0),
+    );
+  const pieces = most(operands, (o) => storedBytes(o));
+  const images = operands.filter(({ image }) => image);
+  const texels = most(images, (o) => imageHeight(o) * IMAGE_TEXELS * 16);
+  return { stored: new Uint8Array(pieces), formed: new Uint8Array(pieces), texels: new Uint8Array(texels) };
+}
 
 export interface LoadProgress {
   readonly loadedBytes: number;
@@ -60,9 +80,10 @@ export class WeightStore {
         this.checkAlive();
         for (const o of wanted) this.create(o, added);
       });
+      const scratch = makeScratch(wanted);
       for (const o of wanted) {
-        const { write, end } = this.writer(o);
-        await this.read(o, source, options.signal, (part, offset, bytes) => {
+        const { write, end } = this.writer(o, scratch.texels);
+        await this.read(o, source, options.signal, scratch, (part, offset, bytes) => {
           write(part, offset, bytes);
           loadedBytes += bytes.byteLength;
           options.onProgress?.({ loadedBytes, totalBytes });
@@ -109,8 +130,8 @@ export class WeightStore {
     for (const bytes of partBytes(o)) parts.push(this.device.createStorage(o.name, bytes, 'weights'));
   }
 
-  /** Where the stored form of an operand is written: to its buffers at once, to its image when all of it is there. */
-  private writer(o: WeightOperand): { write: Write; end(): void } {
+  /** Where the stored form of an operand is written: to its buffers at once, to its image when `texels` is full or all of it is there. */
+  private writer(o: WeightOperand, texels: Uint8Array<ArrayBuffer>): { write: Write; end(): void } {
     const { parts, image } = this.stored.get(o.key)!;
     const { queue } = this.device.gpu;
     if (!image)
@@ -119,10 +140,23 @@ export class WeightStore {
         end: () => undefined,
       };
     const { texture, width, height } = image;
-    const texels = new Uint8Array(width * height * 16);
+    const bytesPerRow = width * 16;
+    let first = 0; // row of the texture that `texels` starts with
+    const flush = (lines: number): void => {
+      if (lines > 0) queue.writeTexture({ texture, origin: [0, first] }, texels, { bytesPerRow }, [width, lines]);
+      first += lines;
+    };
     return {
-      write: (_, offset, bytes) => texels.set(bytes, offset),
-      end: () => queue.writeTexture({ texture }, texels, { bytesPerRow: width * 16 }, [width, height]),
+      write: (_, offset, bytes) => {
+        for (let done = 0; done < bytes.byteLength;) {
+          const at = offset + done - first * bytesPerRow;
+          const count = Math.min(bytes.byteLength - done, texels.byteLength - at);
+          texels.set(bytes.subarray(done, done + count), at);
+          done += count;
+          if (at + count === texels.byteLength) flush(texels.byteLength / bytesPerRow);
+        }
+      },
+      end: () => flush(height - first),
     };
   }
 
@@ -131,6 +165,7 @@ export class WeightStore {
     o: WeightOperand,
     source: WeightSource,
     signal: AbortSignal | undefined,
+    scratch: Scratch,
     write: Write,
   ): Promise<void> {
     let before = 0;
@@ -145,9 +180,9 @@ export class WeightStore {
         for (let start = 0; start < part.rows; start += step) {
           throwIfAborted(signal, 'load');
           const rows = Math.min(step, part.rows - start);
-          const stored = await source.read(one.name, part.start + start, rows, signal);
+          const stored = await source.read(one.name, part.start + start, rows, signal, scratch.stored);
           this.checkAlive();
-          write(p, before + start * bytes, toForm(own, rows, stored, source.dtype(one.name)));
+          write(p, before + start * bytes, toForm(own, rows, stored, source.dtype(one.name), scratch.formed));
         }
       before += storedBytes(own);
     }
@@ -191,8 +226,14 @@ function padded(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-/** Stored rows in the operand's dtype and layout. */
-export function toForm(o: WeightOperand, rows: number, stored: Uint8Array, dtype: Dtype): Uint8Array<ArrayBuffer> {
+/** Stored rows in the operand's dtype and layout; in `into` where it has room and the rows change their places. */
+export function toForm(
+  o: WeightOperand,
+  rows: number,
+  stored: Uint8Array,
+  dtype: Dtype,
+  into?: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
   const elements = (rows * o.shape.slice(1).reduce((p, n) => p * n, 1)) | 0;
   if (stored.byteLength !== elements * bytesOf(dtype))
     throw new FileError(
@@ -201,7 +242,7 @@ export function toForm(o: WeightOperand, rows: number, stored: Uint8Array, dtype
   const cast = dtype === o.dtype ? aligned(stored) : castTo(aligned(stored), dtype, o);
   const ordered = o.layout === 'ohwi' || o.layout === 'ohwi_columns' ? toOhwi(o, rows, cast) : cast;
   const transformed = o.layout === 'winograd_columns' ? toWinograd(o, rows, ordered) : ordered;
-  return inBlocks(o.layout) ? toColumns(o, rows, transformed) : transformed;
+  return inBlocks(o.layout) ? toColumns(o, rows, transformed, into) : transformed;
 }
 
 /** The same bytes at an offset that typed arrays accept. */
@@ -240,22 +281,29 @@ function castTo(bytes: Uint8Array<ArrayBuffer>, from: Dtype, o: WeightOperand): 
   return new Uint8Array(out.buffer);
 }
 
-/** (N, K) → (⌈N/32⌉, K, 32), 16-bit elements as (⌈N/32⌉, K/2, 32, 2), quantised ones word by word; rows beyond N are zero. */
-function toColumns(o: WeightOperand, rows: number, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const per = o.dtype === 'f16' || o.dtype === 'bf16' ? 2 : 1; // elements of K that share a word
-  const depth = (rowBytes(o) / 4) * per;
-  const make = per === 2 ? Uint16Array : Uint32Array;
-  const from = new make(bytes.buffer, bytes.byteOffset, bytes.byteLength / make.BYTES_PER_ELEMENT);
-  const to = new make(Math.ceil(rows / COLUMN_BLOCK) * COLUMN_BLOCK * depth);
-  for (let r = 0; r < rows; r++) {
-    let at = (r - (r % COLUMN_BLOCK)) * depth + (r % COLUMN_BLOCK) * per;
-    let source = r * depth;
-    for (let k = 0; k < depth; k += per, at += per * COLUMN_BLOCK) {
-      to[at] = from[source++];
-      if (per === 2) to[at + 1] = from[source++];
+/**
+ * (N, K) → (⌈N/32⌉, K, 32), word by word: one element of f32, two of 16 bits, part of a group of quantised ones. Rows beyond N are zero.
+ */
+function toColumns(
+  o: WeightOperand,
+  rows: number,
+  bytes: Uint8Array<ArrayBuffer>,
+  into: Uint8Array<ArrayBuffer> | undefined,
+): Uint8Array<ArrayBuffer> {
+  const depth = rowBytes(o) / 4;
+  const words = Math.ceil(rows / COLUMN_BLOCK) * COLUMN_BLOCK * depth;
+  const from = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  const to = into && into.byteLength >= 4 * words ? new Uint32Array(into.buffer, 0, words) : new Uint32Array(words);
+  for (let row = 0; row < rows; row += COLUMN_BLOCK) {
+    const there = Math.min(COLUMN_BLOCK, rows - row);
+    let at = row * depth;
+    for (let k = 0; k < depth; k++) {
+      let source = row * depth + k;
+      for (let r = 0; r < there; r++, source += depth) to[at++] = from[source];
+      for (let r = there; r < COLUMN_BLOCK; r++) to[at++] = 0;
     }
   }
-  return new Uint8Array(to.buffer as ArrayBuffer);
+  return new Uint8Array(to.buffer, to.byteOffset, to.byteLength);
 }
 
 /** (Cout, Cin, kh, kw) → (Cout, kh, kw, Cin) */

@@ -7,8 +7,8 @@ export function weightSource(file: TensorFile): WeightSource {
   const stored = (name: string): StoredDtype => file.tensors.get(name)?.dtype ?? 'F32';
   return {
     dtype: (name) => kept[stored(name)] ?? 'f32',
-    async read(name, start, count, signal) {
-      const bytes = await file.read(name, { rows: [start, count], signal });
+    async read(name, start, count, signal, into) {
+      const bytes = await file.read(name, { rows: [start, count], signal, into });
       if (kept[stored(name)]) return bytes;
       return new Uint8Array(toFloat32(bytes, stored(name)).buffer);
     },

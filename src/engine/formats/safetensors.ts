@@ -51,7 +51,7 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
       const tensor = entryOf(file, name) as Placed;
       const [first, count] = elementRange(tensor, options.rows);
       const width = STORED_BYTES[tensor.dtype];
-      return readExactly(source, dataStart + tensor.begin + first * width, count * width, options.signal);
+      return readExactly(source, dataStart + tensor.begin + first * width, count * width, options.signal, options.into);
     },
   };
   return file;

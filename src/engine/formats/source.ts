@@ -6,7 +6,10 @@ export interface ByteSource {
   readonly name: string;
   /** Bytes in all. */
   readonly size: number;
-  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** `into` is memory that may be used for the result where it has room; a source may also leave it alone. */
+  read(offset: number, length: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
+  /** CRC-32 of bytes, continued from `previous`, where the platform has a faster one than ours. */
+  crc32?(bytes: Uint8Array, previous: number): number;
 }
 
 /** A source over bytes that are in memory already; reads are views, not copies. */
@@ -20,11 +23,12 @@ export async function readExactly(
   offset: number,
   length: number,
   signal?: AbortSignal,
+  into?: Uint8Array,
 ): Promise<Uint8Array> {
   throwIfAborted(signal, source.name);
   if (offset + length > source.size) throw incomplete(source.name, source.size, offset + length);
   if (length === 0) return new Uint8Array(0);
-  const bytes = await source.read(offset, length, signal).catch((cause: unknown) => {
+  const bytes = await source.read(offset, length, signal, into).catch((cause: unknown) => {
     throwIfAborted(signal, source.name);
     if (cause instanceof OvertoneError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);

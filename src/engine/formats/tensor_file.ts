@@ -12,6 +12,8 @@ export interface ReadOptions {
   /** Rows [start, start + count) of the first axis. */
   readonly rows?: readonly [start: number, count: number];
   readonly signal?: AbortSignal;
+  /** Memory that may be used for the result where it has room, so that a loop over pieces makes no garbage. */
+  readonly into?: Uint8Array;
 }
 
 export interface TensorFile {

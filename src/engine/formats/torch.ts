@@ -185,7 +185,7 @@ async function readTensor(zip: ZipFile, tensor: StridedTensor, options: ReadOpti
   const width = STORED_BYTES[tensor.dtype];
   if (tensor.contiguous) {
     const range = { offset: (tensor.offset + first) * width, length: count * width };
-    return zip.read(tensor.storage, range, options.signal);
+    return zip.read(tensor.storage, range, options.signal, options.into);
   }
   const { shape, strides } = tensor;
   const [start, rows] = options.rows ?? [0, shape[0]];

@@ -1,6 +1,6 @@
 /** A zip file as named entries, read by ranges: stored entries in place, deflated ones by inflating forwards. */
 import { FileError } from '../errors.ts';
-import { crc32 } from './crc32.ts';
+import { crc32 as ownCrc32 } from './crc32.ts';
 import { inflateCursor, type InflateCursor } from './inflate.ts';
 import { readExactly, type ByteSource } from './source.ts';
 import { viewOf } from './wire.ts';
@@ -17,13 +17,19 @@ export interface ZipFile {
    * `length` bytes of an entry from `offset` on; the whole entry without a range. The CRC is checked when an entry is read whole, in
    * one call or in consecutive pieces from its start; parts of a stored entry out of order cannot be checked.
    */
-  read(entry: ZipEntry, range?: { offset: number; length: number }, signal?: AbortSignal): Promise<Uint8Array>;
+  read(
+    entry: ZipEntry,
+    range?: { offset: number; length: number },
+    signal?: AbortSignal,
+    into?: Uint8Array,
+  ): Promise<Uint8Array>;
 }
 
 /** Opens a zip by its directory; undefined when there is none at the file's end. Throws FileError on anything ambiguous. */
 export async function openZip(source: ByteSource, signal?: AbortSignal): Promise<ZipFile | undefined> {
   const entries = await readZipDirectory(source, signal);
   if (!entries) return undefined;
+  const crc32 = source.crc32 ?? ownCrc32;
   const dataStarts = new Map<ZipEntry, number>();
   const progress = new Map<ZipEntry, { next: number; crc: number }>();
   let cursor: { entry: ZipEntry; at: InflateCursor } | undefined;
@@ -63,17 +69,17 @@ export async function openZip(source: ByteSource, signal?: AbortSignal): Promise
     return new FileError(`${subject(entry)} is damaged: its CRC is wrong; download the file again.`);
   }
 
-  async function readWhole(entry: ZipEntry, signal?: AbortSignal): Promise<Uint8Array> {
+  async function readWhole(entry: ZipEntry, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array> {
     if (entry.method === 8) return openCursor(entry).next(entry.size, signal);
     let bytes: Uint8Array;
     const room = entry.limit - entry.offset;
-    if (room - entry.size < SMALL) {
+    if (!into && room - entry.size < SMALL) {
       // header, data and whatever follows in one read
       const block = await readExactly(source, entry.offset, room, signal);
       const start = keepStart(entry, block) - entry.offset;
       bytes = block.subarray(start, start + entry.size);
-    } else bytes = await readExactly(source, await dataStart(entry, signal), entry.size, signal);
-    if (crc32(bytes) !== entry.crc) throw damaged(entry);
+    } else bytes = await readExactly(source, await dataStart(entry, signal), entry.size, signal, into);
+    if (crc32(bytes, 0) !== entry.crc) throw damaged(entry);
     return bytes;
   }
 
@@ -82,8 +88,9 @@ export async function openZip(source: ByteSource, signal?: AbortSignal): Promise
     offset: number,
     length: number,
     signal?: AbortSignal,
+    into?: Uint8Array,
   ): Promise<Uint8Array> {
-    const bytes = await readExactly(source, (await dataStart(entry, signal)) + offset, length, signal);
+    const bytes = await readExactly(source, (await dataStart(entry, signal)) + offset, length, signal, into);
     const before = offset === 0 ? { next: 0, crc: 0 } : progress.get(entry);
     if (before?.next !== offset) return bytes;
     const now = { next: offset + length, crc: crc32(bytes, before.crc) };
@@ -110,13 +117,13 @@ export async function openZip(source: ByteSource, signal?: AbortSignal): Promise
   return {
     name: source.name,
     entries,
-    async read(entry, range, signal) {
+    async read(entry, range, signal, into) {
       const { offset, length } = range ?? { offset: 0, length: entry.size };
       if (offset < 0 || length < 0 || offset + length > entry.size)
         throw new RangeError(`${subject(entry)} has ${entry.size} bytes; ${offset} + ${length} were asked for`);
-      if (length === entry.size) return readWhole(entry, signal);
+      if (length === entry.size) return readWhole(entry, signal, into);
       if (entry.size <= SMALL) return (await readWhole(entry, signal)).subarray(offset, offset + length);
-      if (entry.method === 0) return readStored(entry, offset, length, signal);
+      if (entry.method === 0) return readStored(entry, offset, length, signal, into);
       const mine = turn.then(() => readDeflated(entry, offset, length, signal));
       turn = mine.catch(() => undefined);
       return mine;
