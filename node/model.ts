@@ -48,6 +48,8 @@ export interface ModelPaths {
   readonly checkpoint?: string;
   /** File of the VAE's weights (kl16.ckpt); not needed where the checkpoint holds `vae.` tensors. */
   readonly vae?: string;
+  /** Files whose tensors replace those of the same name, such as harmon_1.5b-o.pth over harmon_1.5b.pth; the last one counts. */
+  readonly overlay?: string | readonly string[];
   /** `0.5b`, `1.5b` or the path of a config.json; recognised from the checkpoint without. */
   readonly config?: string;
   /** Path of a tokenizer.json; the one beside the weights without. */
@@ -100,6 +102,7 @@ const KEYS: Record<keyof OpenHarmonOptions, true> = {
   model: true,
   checkpoint: true,
   vae: true,
+  overlay: true,
   config: true,
   tokenizer: true,
   quantise: true,
@@ -116,6 +119,9 @@ function checkOptions(options: OpenHarmonOptions): void {
   for (const key of ['model', 'checkpoint', 'vae', 'config', 'tokenizer'] as const)
     if (options[key] !== undefined && (typeof options[key] !== 'string' || options[key] === ''))
       throw new ArgumentError(`[openHarmon] ${key} must be a path, a string, but is ${wordFor(options[key])}`);
+  for (const path of [options.overlay ?? []].flat())
+    if (typeof path !== 'string' || path === '')
+      throw new ArgumentError(`[openHarmon] overlay must be a path or a list of paths but has ${wordFor(path)}`);
   if (options.quantise !== undefined && !isQuantised(options.quantise))
     throw new ArgumentError(`[openHarmon] quantise must be q8 or q4 but is ${String(options.quantise)}`);
   if (options.onDownload !== undefined && typeof options.onDownload !== 'function')
@@ -197,7 +203,8 @@ export async function openWeights(
   const text = async (path: string) => (await textOf(path)).text;
   try {
     const { folder, checkpoint, vae } = await locate(paths);
-    const weights = await openWeightFiles({ model: checkpoint, vae }, { open, text, shard }, signal);
+    const overlays = [paths.overlay ?? []].flat();
+    const weights = await openWeightFiles({ model: checkpoint, vae, overlays }, { open, text, shard }, signal);
     return { weights, beside: folder ?? dirname(checkpoint), close };
   } catch (error) {
     await close();

@@ -287,6 +287,7 @@ function withFileOptions(command: Command, ...more: Option[]): Command {
     .option('--model <folder|hf:…>', 'folder with its files, or hf:owner/name@revision')
     .option('--checkpoint <file>', 'weights, .pth or .safetensors')
     .option('--vae <file>', 'weights of the VAE, kl16.ckpt')
+    .option('--overlay <file>', 'weights in place of those of the same names; may be given again', collect)
     .option('--tokenizer <file>', 'tokenizer.json (default: the one beside the weights)')
     .option('--config <name|file>', '0.5b, 1.5b or a config.json (default: by the weights)');
   for (const option of more) files.addOption(option);

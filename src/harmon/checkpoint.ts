@@ -2,7 +2,7 @@
  * What a Harmon checkpoint must hold: the declared tensors against the file's, in one report; the VAE's file joined to the model's; and
  * which published configuration a file's shapes belong to. Names are the checkpoint's own, untranslated.
  */
-import { FileError, type TensorFile, joinTensorFiles, renameTensors } from '../engine/index.ts';
+import { FileError, type TensorFile, joinTensorFiles, renameTensors, toFloat32 } from '../engine/index.ts';
 
 /** A tensor that a graph needs. */
 export interface DeclaredTensor {
@@ -68,6 +68,48 @@ export function joinCheckpoint(model: TensorFile, vae?: TensorFile): TensorFile 
   if (!vae) return model;
   const named = renameTensors(vae, (name) => (name.startsWith('vae.') ? name : `vae.${name}`));
   return joinTensorFiles([named, model]);
+}
+
+/**
+ * The model with the tensors of another file in place of its own, as a fine-tuned part is published. Those that inference does not use are
+ * passed over. @throws FileError for a tensor that the model has not, or has in another shape.
+ */
+export function overlayTensors(model: TensorFile, overlay: TensorFile): TensorFile {
+  const used = renameTensors(overlay, (name) => (UNUSED_TENSORS.test(name) ? undefined : name));
+  for (const { name, shape } of used.tensors.values()) {
+    const own = model.tensors.get(name);
+    if (own?.shape.join() === shape.join()) continue;
+    const what = own ? `is [${own.shape.join(', ')}] there and [${shape.join(', ')}] here` : 'is not there';
+    throw new FileError(
+      `${overlay.name}: must hold tensors of ${model.name} to replace but ${name} ${what}: choose the file that it was trained from`,
+    );
+  }
+  if (used.tensors.size === 0)
+    throw new FileError(`${overlay.name}: must hold tensors of ${model.name} to replace but has none that it uses`);
+  return joinTensorFiles([model, used]);
+}
+
+const EMBEDDING = 'llm.model.embed_tokens.weight';
+const HEAD = 'llm.lm_head.weight';
+
+/**
+ * An output layer of its own must be the embedding again, which stands for it here: the first, middle and last row are compared.
+ * @throws FileError, AbortError.
+ */
+export async function checkTied(file: TensorFile, signal?: AbortSignal): Promise<void> {
+  const [head, embedding] = [file.tensors.get(HEAD), file.tensors.get(EMBEDDING)];
+  if (!head || !embedding || head.shape.join() !== embedding.shape.join() || !/^B?F/.test(head.dtype)) return;
+  const [rows] = head.shape;
+  for (const row of new Set([0, rows >> 1, rows - 1])) {
+    const values = [HEAD, EMBEDDING].map(async (name) =>
+      toFloat32(await file.read(name, { rows: [row, 1], signal }), file.tensors.get(name)!.dtype),
+    );
+    const [a, b] = await Promise.all(values);
+    if (a.some((value, i) => value !== b[i]))
+      throw new FileError(
+        `${file.name}: ${HEAD} must be ${EMBEDDING}, as Harmon ties them, but row ${row} differs: take the checkpoint as it was published`,
+      );
+  }
 }
 
 /** The configuration whose text embedding has the file's shape; undefined when none has. */

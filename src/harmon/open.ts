@@ -3,7 +3,7 @@
  * to them. What is wrong is said in the words of whoever opens: options of a command line, or files to choose.
  */
 import { type ByteSource, FileError, type TensorFile, openSharded, openTensorFile } from '../engine/index.ts';
-import { joinCheckpoint, recognise } from './checkpoint.ts';
+import { checkTied, joinCheckpoint, overlayTensors, recognise } from './checkpoint.ts';
 import { type HarmonConfig, harmonConfigs, parseConfig } from './config.ts';
 import { type Tokenizer, createTokenizer } from './tokenizer.ts';
 
@@ -30,10 +30,11 @@ export interface TextFile {
   readonly text: string;
 }
 
-/** The two files of weights by name. The VAE's tensors may be in the model's file. */
+/** The files of weights by name. The VAE's tensors may be in the model's file; those of overlays replace the model's, one after the other. */
 export interface WeightNames {
   readonly model: string;
   readonly vae?: string;
+  readonly overlays?: readonly string[];
 }
 
 /** Largest text file that is read, bytes. */
@@ -63,7 +64,7 @@ export function pickWeights(place: string, names: readonly string[], cures: Cure
 
 /** Opens the files of weights as one, whatever they hold. `shard` opens a file that an index names. @throws FileError, AbortError. */
 export async function openWeightFiles(
-  { model, vae }: WeightNames,
+  { model, vae, overlays = [] }: WeightNames,
   files: {
     open(name: string): Promise<ByteSource>;
     text(name: string): Promise<string>;
@@ -76,7 +77,10 @@ export async function openWeightFiles(
       ? openSharded({ name, text: await files.text(name) }, (shard) => files.shard(name, shard), signal)
       : openTensorFile(await files.open(name), signal);
   const weights = await open(model);
-  return joinCheckpoint(weights, vae === undefined ? undefined : await open(vae));
+  await checkTied(weights, signal);
+  let joined = joinCheckpoint(weights, vae === undefined ? undefined : await open(vae));
+  for (const overlay of overlays) joined = overlayTensors(joined, await open(overlay));
+  return joined;
 }
 
 /** The two mistakes worth a sentence of their own, before every tensor is compared: a VAE alone, and no VAE. */

@@ -62,7 +62,7 @@ async function openByContent(source: ByteSource, head: Uint8Array, signal?: Abor
 
 /**
  * Opens a checkpoint in several files by its `*.index.json`: `open` gets the shards' names, plain relative names inside the index's
- * folder (any other is refused before it is opened). Only the tensors that the index lists are there.
+ * folder (any other is refused before it is opened). Index and shards must say the same: each tensor in one shard, and in the one that is listed.
  */
 export async function openSharded(
   index: { readonly name: string; readonly text: string },
@@ -83,7 +83,12 @@ export async function openSharded(
     const file = await openTensorFile(await open(shard), signal);
     for (const [name, place] of places)
       if (place === shard && !file.tensors.has(name)) fail(`says that ${shard} holds tensor ${name}, but it does not`);
-    shards.push(renameTensors(file, (name) => (places.get(name) === shard ? name : undefined)));
+    for (const name of file.tensors.keys()) {
+      const place = places.get(name);
+      if (place === undefined) fail(`does not list tensor ${name}, which ${shard} holds`);
+      if (place !== shard) fail(`says that ${place} holds tensor ${name}, but ${shard} holds one of that name too`);
+    }
+    shards.push(file);
   }
   return { ...joinTensorFiles(shards), name: index.name };
 }

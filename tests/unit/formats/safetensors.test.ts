@@ -115,7 +115,8 @@ describe('refuses', () => {
 
 describe('sharded', () => {
   const shards: Record<string, Uint8Array> = {
-    'a.safetensors': file(`{${tensor('x', 0, 12)},${tensor('unlisted', 12, 24)}}`),
+    'a.safetensors': file(`{${tensor('x', 0, 24)}}`),
+    'both.safetensors': file(`{${tensor('x', 0, 12)},${tensor('y', 12, 24)}}`),
     'sub/b.safetensors': file(`{${tensor('y', 0, 24)}}`),
   };
   const index = (map: unknown): { name: string; text: string } => ({
@@ -133,7 +134,7 @@ describe('sharded', () => {
     expect([...joined.tensors.keys()]).toEqual(['x', 'y']);
     expect((await joined.read('y', { rows: [5, 1] }))[0]).toBe(20);
     expect(joined.name).toBe('model.safetensors.index.json');
-    await expect(joined.read('unlisted')).rejects.toThrow(/missing/);
+    await expect(joined.read('z')).rejects.toThrow(/missing/);
   });
 
   test.each(['../x', '/etc/passwd', 'C:\\x', 'C:/x', 'a/../../b', 'a\\b', 'a\0b', '', '..', 'x'.repeat(5000)])(
@@ -144,6 +145,20 @@ describe('sharded', () => {
       expect(opened).toEqual([]);
     },
   );
+
+  test('what shards hold must be what the index says', async () => {
+    const opened = (map: unknown) => openSharded(index(map), opener);
+    await expect(opened({ y: 'sub/b.safetensors', x: 'sub/b.safetensors' })).rejects.toThrow(
+      /says that sub\/b\.safetensors holds tensor x, but it does not/,
+    );
+    await expect(opened({ x: 'both.safetensors', y: 'sub/b.safetensors' })).rejects.toThrow(
+      /says that sub\/b\.safetensors holds tensor y, but both\.safetensors holds one of that name too/,
+    );
+    await expect(opened({ x: 'both.safetensors' })).rejects.toThrow(
+      /does not list tensor y, which both\.safetensors holds/,
+    );
+    await expect(opened({ x: 'missing.safetensors' })).rejects.toThrow();
+  });
 
   test('what the index promises must be there', async () => {
     await expect(openSharded(index({ z: 'a.safetensors' }), opener)).rejects.toThrow(
