@@ -6,46 +6,15 @@
  * Sizes are uniforms, so that one pipeline serves every linear of the same form.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { type Activation, declareActivation } from './activation.ts';
-import { type MatrixStorage, cached, declareTensor, entry, groupIndex, unroll } from './common.ts';
-
-export interface LinearOptions {
-  readonly weight: MatrixStorage;
-  readonly bias: boolean;
-  readonly residual: boolean;
-  readonly activation: Activation;
-  /** K (and the placement of x) allow reading in vec4s. */
-  readonly vectorK: boolean;
-  /** N (and the placement of y and residual) allow writing in vec4s. */
-  readonly vectorN: boolean;
-}
+import { cached, entry, groupIndex, unroll } from './common.ts';
+import { type LinearOptions, linearHead, linearStore } from './linear_parts.ts';
 
 export const linearTile = 32;
 
 export const linearShader = cached((o: LinearOptions): string => {
-  const binding = { bias: 2, residual: o.bias ? 3 : 2, y: 2 + Number(o.bias) + Number(o.residual) };
-  const y = o.vectorN ? 'vec4f' : 'f32';
   return wgsl`
-struct Params {
-  rows: u32,
-  depth: u32,      // K
-  columns: u32,    // N of this weight part
-  x_offset: u32,   // elements
-  x_stride: u32,
-  y_offset: u32,   // first column of this part in y
-  y_stride: u32,   // N of the whole
-}
-${declareTensor(0, 'weight', o.weight, !o.vectorK)}
-@group(0) @binding(1) var<storage, read> x: array<${o.vectorK ? 'vec4f' : 'f32'}>;
-#if ${o.bias}
-@group(0) @binding(${binding.bias}) var<storage, read> bias: array<${y}>;
-#endif
-#if ${o.residual}
-@group(0) @binding(${binding.residual}) var<storage, read> residual: array<${y}>;
-#endif
-@group(0) @binding(${binding.y}) var<storage, read_write> y: array<${y}>;
-@group(0) @binding(${binding.y + 1}) var<uniform> params: Params;
-${declareActivation(o.activation)}
+${linearHead(o)}
+${linearStore(o)}
 ${entry(64)} {
   let tiles = (params.columns + ${linearTile - 1}u) / ${linearTile}u;
   let index = ${groupIndex};
@@ -75,37 +44,6 @@ ${entry(64)} {
     #endif
   }
   ${unroll(4, (i) => `store(row + ${i}u, column, sum${i});`)}
-}
-
-fn store(row: u32, column: u32, sum: vec4f) {
-  if (row >= params.rows) { return; }
-  let at = row * params.y_stride + params.y_offset + column;
-  var value = sum;
-  #if ${o.vectorN}
-    #if ${o.bias}
-  value += bias[(params.y_offset + column) / 4u];
-    #endif
-    #if ${o.activation !== 'none'}
-  value = activate(value);
-    #endif
-    #if ${o.residual}
-  value += residual[at / 4u];
-    #endif
-  y[at / 4u] = value;
-  #else
-    #if ${o.bias}
-  ${unroll(4, (j) => `if (column + ${j}u < params.columns) { value[${j}] += bias[params.y_offset + column + ${j}u]; }`)}
-    #endif
-    #if ${o.activation !== 'none'}
-  value = activate(value);
-    #endif
-  for (var j = 0u; j < min(4u, params.columns - column); j++) {
-    #if ${o.residual}
-    value[j] += residual[at + j];
-    #endif
-    y[at + j] = value[j];
-  }
-  #endif
 }
 `;
 });

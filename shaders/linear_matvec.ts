@@ -6,33 +6,14 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { declareActivation } from './activation.ts';
-import { cached, declareTensor, entry, groupIndex, unroll } from './common.ts';
-import type { LinearOptions } from './linear.ts';
+import { cached, entry, groupIndex, unroll } from './common.ts';
+import { type LinearOptions, linearHead } from './linear_parts.ts';
 
 export const matvecOutputs = 8;
 
 export const linearMatvecShader = cached((o: LinearOptions): string => {
-  const binding = { bias: 2, residual: o.bias ? 3 : 2, y: 2 + Number(o.bias) + Number(o.residual) };
   return wgsl`
-struct Params {
-  rows: u32,       // always 1
-  depth: u32,      // K
-  columns: u32,    // N of this weight part
-  x_offset: u32,   // elements
-  x_stride: u32,
-  y_offset: u32,   // first column of this part in y
-  y_stride: u32,
-}
-${declareTensor(0, 'weight', o.weight, !o.vectorK)}
-@group(0) @binding(1) var<storage, read> x: array<${o.vectorK ? 'vec4f' : 'f32'}>;
-#if ${o.bias}
-@group(0) @binding(${binding.bias}) var<storage, read> bias: array<f32>;
-#endif
-#if ${o.residual}
-@group(0) @binding(${binding.residual}) var<storage, read> residual: array<f32>;
-#endif
-@group(0) @binding(${binding.y}) var<storage, read_write> y: array<f32>;
-@group(0) @binding(${binding.y + 1}) var<uniform> params: Params;
+${linearHead({ ...o, vectorN: false })}
 var<workgroup> partial: array<f32, 64>;
 ${declareActivation(o.activation, 'f32')}
 ${entry(64)} {

@@ -1,8 +1,9 @@
 /** linear(x, weight, bias?): x·Wᵀ + bias, with activation and residual taken over by fusion. x (…, K), weight (N, K), bias (N); or several of them side by side. */
 import type { Activation } from '../../../shaders/activation.ts';
 import type { MatrixStorage } from '../../../shaders/common.ts';
-import { type LinearOptions, linearShader, linearTile } from '../../../shaders/linear.ts';
+import { linearShader, linearTile } from '../../../shaders/linear.ts';
 import { linearMatvecShader, matvecOutputs } from '../../../shaders/linear_matvec.ts';
+import type { LinearOptions } from '../../../shaders/linear_parts.ts';
 import {
   type LinearSubgroupOptions,
   type SubgroupLanes,
