@@ -12,6 +12,7 @@ type Options = {
   timed?: boolean;
   maxBinding?: number;
   quantise?: OpCase['quantise'];
+  gpu?: boolean;
 };
 
 function linearCase(M: number, N: number, K: number, o: Options = {}): OpCase {
@@ -25,6 +26,7 @@ function linearCase(M: number, N: number, K: number, o: Options = {}): OpCase {
     o.scale && `scale ${o.scale}`,
     o.maxBinding && 'split',
     o.quantise,
+    o.gpu && 'as on a GPU',
   ];
   const height = o.rowsExtent ? extent('rows', M + 70) : M;
   return {
@@ -32,6 +34,7 @@ function linearCase(M: number, N: number, K: number, o: Options = {}): OpCase {
     timed: o.timed,
     maxBinding: o.maxBinding,
     quantise: o.quantise,
+    gpu: o.gpu,
     extents: { rows: M },
     tensors: {
       x: { shape: [height, K], scale: o.scale },
@@ -201,6 +204,13 @@ export const list: CaseList = {
       linearCase(1, 96, 512, { quantise, maxBinding: 20_000 }),
       linearCase(5, 64, 64, { quantise, scale: 1e6 }),
     ]),
+    // what GPUs get: tiles of 32, 64 and 128 rows and columns, 16 or 32 steps of K; 32 or 8 lanes for an output of one row
+    linearCase(1, 67, 132, { dtype: 'bf16', activation: 'silu', residual: true, gpu: true }),
+    linearCase(1, 36, 37, { gpu: true }),
+    linearCase(65, 132, 68, { dtype: 'f16', activation: 'gelu', residual: true, gpu: true }),
+    linearCase(129, 66, 48, { dtype: 'bf16', activation: 'silu', residual: true, rowsExtent: true, gpu: true }),
+    linearCase(40, 96, 256, { maxBinding: 50_000, residual: true, gpu: true }),
+    linearCase(31, 68, 96, { quantise: 'q4', gpu: true }),
     sideBySide(33, [32, 64, 36], 64, { dtype: 'bf16' }),
     sideBySide(1, [64, 32, 32], 192, { dtype: 'bf16' }),
     sideBySide(7, [31, 33, 5], 37, { dtype: 'f16' }),

@@ -82,6 +82,7 @@ export function planCase(
   const { maxBinding: maxStorageBufferBindingSize = device.limits.maxStorageBufferBindingSize } = test;
   const plan = compile(graph, {
     ...device.planLimits,
+    ...(test.gpu && { subgroupSize: undefined, vendor: '', architecture: '' }),
     weightDtype: dtypeOf,
     quantise: test.quantise,
     choices,

@@ -18,10 +18,7 @@ const linearOp: Op<LinearAttrs> = {
     splitRows(node, ['x', 'residual'], limits, lanesOf(node, limits) === 8 ? limits.maxTextureDimension2D : Infinity),
   lower(node, context) {
     const lanes = lanesOf(node, context.limits);
-    if (lanes) return lowerColumns(node, context, lanes);
-    // one row known when compiling reads the weights fastest; for all others, a stretch of one among them, the sum's order is one
-    const single = rows(node.inputs.x) === 1 && node.output.view === undefined;
-    return lowerRows(node, context, single ? 'linear_matvec' : 'linear');
+    return lanes ? lowerColumns(node, context, lanes) : lowerRows(node, context);
   },
   absorb(node, next) {
     const { name } = next.op;
