@@ -5,21 +5,23 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Activation, declareActivation } from './activation.ts';
 import { type MatrixStorage, declareTensor, unroll } from './common.ts';
 
-export interface LinearOptions {
-  readonly weight: MatrixStorage;
+/** What follows the sum. */
+export interface EpilogueOptions {
   readonly bias: boolean;
   readonly residual: boolean;
   readonly activation: Activation;
-  /** K (and the placement of x) allow reading in vec4s. */
-  readonly vectorK: boolean;
   /** N (and the placement of y and residual) allow writing in vec4s. */
   readonly vectorN: boolean;
 }
 
-/** `params`, the bindings, and `activate`. y, bias and residual are vec4s where N allows it. */
-export function linearHead(o: LinearOptions): string {
-  const binding = { bias: 2, residual: o.bias ? 3 : 2, y: 2 + Number(o.bias) + Number(o.residual) };
-  const y = o.vectorN ? 'vec4f' : 'f32';
+export interface LinearOptions extends EpilogueOptions {
+  readonly weight: MatrixStorage;
+  /** K (and the placement of x) allow reading in vec4s. */
+  readonly vectorK: boolean;
+}
+
+/** `params`, with `more` fields, and the bindings. y, bias and residual are vec4s where N allows it. */
+export function linearHead(o: LinearOptions, more = ''): string {
   return wgsl`
 struct Params {
   rows: u32,       // M
@@ -29,9 +31,19 @@ struct Params {
   x_stride: u32,
   y_offset: u32,   // first column of this part in y
   y_stride: u32,   // N of the whole
+  ${more}
 }
 ${declareTensor(0, 'weight', o.weight, !o.vectorK)}
 @group(0) @binding(1) var<storage, read> x: array<${o.vectorK ? 'vec4f' : 'f32'}>;
+${epilogueBindings(o)}
+`;
+}
+
+/** bias, residual, y and `params`, from binding 2 on. */
+export function epilogueBindings(o: EpilogueOptions): string {
+  const binding = { bias: 2, residual: o.bias ? 3 : 2, y: 2 + Number(o.bias) + Number(o.residual) };
+  const y = o.vectorN ? 'vec4f' : 'f32';
+  return wgsl`
 #if ${o.bias}
 @group(0) @binding(${binding.bias}) var<storage, read> bias: array<${y}>;
 #endif
@@ -44,7 +56,7 @@ ${declareTensor(0, 'weight', o.weight, !o.vectorK)}
 }
 
 /** `store(row, column, sum)`: bias, activation and residual, then y, for four neighbouring columns; nothing beyond the ends. */
-export function linearStore(o: LinearOptions): string {
+export function linearStore(o: EpilogueOptions): string {
   return wgsl`
 ${declareActivation(o.activation)}
 fn store(row: u32, column: u32, sum: vec4f) {

@@ -6,6 +6,9 @@
  * An invocation owns one or two quads of rows and of columns: of the values that it reads from workgroup memory each serves four or eight sums.
  * Block number b of a line lies at b ^ (k / 4), so that neighbours who put down different k, and those who read one k, meet different banks.
  * Sums run over K in order, as in `linear`, so both give the same bits. K and the placement of x must be multiples of 4.
+ *
+ * Few rows fill no GPU. Then K is split into chunks, which workgroups of their own add up and `linear_sum` adds together; for more rows, whose
+ * results must be the same, one workgroup adds up chunk after chunk.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { cached, entry, groupIndex, unroll } from './common.ts';
@@ -23,20 +26,27 @@ export interface LinearTile {
 
 export interface LinearTileOptions extends LinearOptions {
   readonly tile: LinearTile;
+  /**
+   * What is added up: all of K at once; `params.chunk` steps of K, a multiple of `depth`, and then the chunks; or one chunk, into y (chunks, M, N up
+   * to a multiple of 4), without what follows the sum.
+   */
+  readonly sum: 'whole' | 'chunks' | 'chunk';
 }
 
 export const linearTileShader = cached((o: LinearTileOptions): string => {
   const { rows, columns, quads, depth } = o.tile;
+  const [chunks, alone] = [o.sum === 'chunks', o.sum === 'chunk'];
   const across = columns / 4 / quads; // invocations along a row of the tile
   const down = rows / 4 / quads;
   const lanes = across * down;
   const steps = depth / 4;
   const [xBlocks, blocks] = [(rows / 4) * steps, ((rows + columns) / 4) * steps];
   const loads = blocks / lanes;
+  const result = chunks ? 'total' : 'sum';
   const each = (text: (r: number, c: number) => string) => unroll(quads, (r) => unroll(quads, (c) => text(r, c)));
   return wgsl`
-${linearHead(o)}
-${linearStore(o)}
+${linearHead(o, o.sum === 'whole' ? '' : 'chunk: u32,       // steps of K')}
+${alone ? '' : linearStore(o)}
 var<workgroup> tile: array<vec4f, ${(depth * (rows + columns)) / 4}>;   // ${depth} lines of x, then ${depth} of W
 
 // A block of the step that begins at vec4 k of a row: four rows of x or, after all those, of W; four of K each, zeros beyond K.
@@ -64,16 +74,28 @@ fn put(index: u32, block: mat4x4f) {
 }
 
 ${entry(lanes)} {
-  let tiles = (params.columns + ${columns - 1}u) / ${columns}u;
+  let tiles = vec2u((params.rows + ${rows - 1}u) / ${rows}u, (params.columns + ${columns - 1}u) / ${columns}u);
   let index = ${groupIndex};
-  let origin = vec2u(index / tiles * ${rows}u, index % tiles * ${columns}u);
-  if (origin.x >= params.rows) { return; }
+  let origin = vec2u(index / tiles.y % tiles.x * ${rows}u, index % tiles.y * ${columns}u);
+  let part = index / tiles.y / tiles.x;
+  #if ${alone}
+  let begin = part * params.chunk;
+  let end = min(begin + params.chunk, params.depth);
+  if (begin >= end) { return; }
+  #else
+  let begin = 0u;
+  let end = params.depth;
+  if (part > 0u) { return; }
+  #endif
   let down = lane / ${across}u;
   let across = lane % ${across}u;
   ${each((r, c) => unroll(4, (j) => `var sum${4 * r + j}_${c} = vec4f();`))}
-  for (var k = 0u; k < params.depth + ${depth}u; k += ${depth}u) {
+  #if ${chunks}
+  ${each((r, c) => unroll(4, (j) => `var total${4 * r + j}_${c} = vec4f();`))}
+  #endif
+  for (var k = begin; k < end + ${depth}u; k += ${depth}u) {
     ${unroll(loads, (p) => `let block${p} = block(lane + ${p * lanes}u, origin, k / 4u);`)}
-    for (var at = k - min(k, ${depth}u); at < min(k, params.depth); at += 4u) {   // the step before; no compiler can count it
+    for (var at = k - min(k - begin, ${depth}u); at < min(k, end); at += 4u) {   // the step before; no compiler can count it
       let step = at % ${depth}u / 4u;
       ${unroll(quads, (r) => `let x${r} = step * ${rows}u + ((down + ${r * down}u) ^ step);`)}
       ${unroll(quads, (c) => `let w${c} = ${(depth * rows) / 4}u + step * ${columns}u + ((across + ${c * across}u) ^ step);`)}
@@ -86,20 +108,31 @@ ${entry(lanes)} {
       }`,
       )}
     }
+    #if ${chunks}
+    if (k % params.chunk == 0u || k >= end) {
+      ${each((r, c) => unroll(4, (j) => `total${4 * r + j}_${c} += sum${4 * r + j}_${c}; sum${4 * r + j}_${c} = vec4f();`))}
+    }
+    #endif
     workgroupBarrier();
     ${unroll(loads, (p) => `put(lane + ${p * lanes}u, block${p});`)}
     workgroupBarrier();
   }
   for (var n = origin.x; n < min(origin.x + ${4 * quads}u, params.rows); n++) {
     let i = n - origin.x;
-    ${unroll(quads, (c) => `var value${c} = sum0_${c};`)}
+    ${unroll(quads, (c) => `var value${c} = ${result}0_${c};`)}
     switch i {
-      ${unroll(4 * quads - 1, (i) => `case ${i + 1}u: { ${unroll(quads, (c) => `value${c} = sum${i + 1}_${c};`, ' ')} }`)}
+      ${unroll(4 * quads - 1, (i) => `case ${i + 1}u: { ${unroll(quads, (c) => `value${c} = ${result}${i + 1}_${c};`, ' ')} }`)}
       default: {}
     }
     let row = n - i + (down + i / 4u * ${down}u) * 4u + i % 4u;
-    ${unroll(quads, (c) => `store(row, origin.y + (across + ${c * across}u) * 4u, value${c});`)}
+    ${unroll(quads, (c) => `store(${alone ? 'part, ' : ''}row, origin.y + (across + ${c * across}u) * 4u, value${c});`)}
   }
 }
+#if ${alone}
+fn store(part: u32, row: u32, column: u32, sum: vec4f) {
+  if (row >= params.rows || column >= params.columns) { return; }
+  y[(part * params.rows + row) * ((params.columns + 3u) / 4u) + column / 4u] = sum;
+}
+#endif
 `;
 });

@@ -12,7 +12,7 @@ afterAll(() => page.close());
 
 for (const { op, cases } of Object.values(files).map(({ list }) => list)) {
   describe(op, () => {
-    test.each(cases.filter((c) => !c.timed).map((c) => [c.name, c] as const))(
+    test.each(cases.filter((c) => !c.timed && !c.gpu).map((c) => [c.name, c] as const))(
       '%s',
       async (name, { tolerance = 2e-6 }) => {
         const { worst, left } = await page.call('runCase', op, name);

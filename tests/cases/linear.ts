@@ -12,7 +12,8 @@ type Options = {
   timed?: boolean;
   maxBinding?: number;
   quantise?: OpCase['quantise'];
-  gpu?: boolean;
+  /** As on a GPU, by these variants. */
+  gpu?: readonly string[];
 };
 
 function linearCase(M: number, N: number, K: number, o: Options = {}): OpCase {
@@ -34,7 +35,8 @@ function linearCase(M: number, N: number, K: number, o: Options = {}): OpCase {
     timed: o.timed,
     maxBinding: o.maxBinding,
     quantise: o.quantise,
-    gpu: o.gpu,
+    gpu: !!o.gpu,
+    variants: o.gpu,
     extents: { rows: M },
     tensors: {
       x: { shape: [height, K], scale: o.scale },
@@ -204,13 +206,15 @@ export const list: CaseList = {
       linearCase(1, 96, 512, { quantise, maxBinding: 20_000 }),
       linearCase(5, 64, 64, { quantise, scale: 1e6 }),
     ]),
-    // what GPUs get: tiles of 32, 64 and 128 rows and columns, 16 or 32 steps of K; 32 or 8 lanes for an output of one row
-    linearCase(1, 67, 132, { dtype: 'bf16', activation: 'silu', residual: true, gpu: true }),
-    linearCase(1, 36, 37, { gpu: true }),
-    linearCase(65, 132, 68, { dtype: 'f16', activation: 'gelu', residual: true, gpu: true }),
-    linearCase(129, 66, 48, { dtype: 'bf16', activation: 'silu', residual: true, rowsExtent: true, gpu: true }),
-    linearCase(40, 96, 256, { maxBinding: 50_000, residual: true, gpu: true }),
-    linearCase(31, 68, 96, { quantise: 'q4', gpu: true }),
+    // what GPUs get: tiles of 32, 64 and 128 rows and columns, K in chunks from 1024 on; 32 or 8 lanes for an output of one row
+    linearCase(1, 67, 132, { dtype: 'bf16', activation: 'silu', residual: true, gpu: [] }),
+    linearCase(1, 36, 37, { gpu: ['lanes_8'] }),
+    linearCase(31, 68, 96, { quantise: 'q4', gpu: [] }),
+    linearCase(40, 66, 48, { dtype: 'bf16', activation: 'silu', residual: true, rowsExtent: true, gpu: [] }),
+    linearCase(65, 132, 68, { dtype: 'f16', residual: true, gpu: ['tile_128'] }),
+    linearCase(7, 66, 1060, { dtype: 'bf16', residual: true, gpu: ['whole', 'tile_64'] }),
+    linearCase(33, 36, 1024, { maxBinding: 70_000, gpu: ['chunks_64'] }),
+    linearCase(260, 36, 1024, { gpu: ['tile_128'] }),
     sideBySide(33, [32, 64, 36], 64, { dtype: 'bf16' }),
     sideBySide(1, [64, 32, 32], 192, { dtype: 'bf16' }),
     sideBySide(7, [31, 33, 5], 37, { dtype: 'f16' }),

@@ -24,8 +24,10 @@ export interface OpCase {
   readonly maxBinding?: number;
   /** Stores the matrices quantised; the reference gets what they then stand for. */
   readonly quantise?: Quantised;
-  /** Compiled as for a GPU of which nothing is known, by the kernels that it would get. */
+  /** Compiled as for a GPU of which nothing is known, by the kernels that it would get; not in a browser, nor split. */
   readonly gpu?: boolean;
+  /** Variants to test beside the default; all without. */
+  readonly variants?: readonly string[];
   /** Builds the call and returns outputs by name. */
   build(t: Readonly<Record<string, Tensor>>, graph: Graph): Readonly<Record<string, Tensor>>;
   /** Expected outputs from the (rounded) inputs, in f64. */

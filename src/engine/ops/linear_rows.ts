@@ -2,76 +2,98 @@
 import type { MatrixStorage } from '../../../shaders/common.ts';
 import { linearShader, linearTile } from '../../../shaders/linear.ts';
 import { linearMatvecShader, matvecOutputs } from '../../../shaders/linear_matvec.ts';
-import type { LinearOptions } from '../../../shaders/linear_parts.ts';
-import { type LinearTile, linearTileShader } from '../../../shaders/linear_tile.ts';
-import type { Facts } from '../choice.ts';
-import { type Dim, ceilDiv, maximum, mul } from '../extent.ts';
+import type { EpilogueOptions, LinearOptions } from '../../../shaders/linear_parts.ts';
+import { linearSumShader, sumLanes } from '../../../shaders/linear_sum.ts';
+import { linearTileShader } from '../../../shaders/linear_tile.ts';
+import { type Dim, ceilDiv, mul } from '../extent.ts';
 import type { Node } from '../graph.ts';
 import type { Dispatch, Limits, Lowering } from '../op.ts';
 import { isAligned, placement, rows, width } from '../tensor.ts';
 import { type LinearAttrs, biasOf, partsOf } from './linear_operands.ts';
-
-/** Tiles of workgroup memory: of 64, 256 and 256 invocations, in 8, 16 and 16 KiB. */
-const TILES = {
-  tile_32: { rows: 32, columns: 32, quads: 1, depth: 32 },
-  tile_64: { rows: 64, columns: 64, quads: 1, depth: 32 },
-  tile_128: { rows: 128, columns: 128, quads: 2, depth: 16 },
-} as const satisfies Record<string, LinearTile>;
-
-/** `rows`: straight from storage, in tiles of registers. */
-type Form = 'rows' | keyof typeof TILES;
+import { type ProductFacts, TILES, type TileForm, tileForm } from './linear_tiles.ts';
 
 export function lowerRows({ inputs, attrs, output }: Node<LinearAttrs>, context: Lowering): Dispatch[] {
   const { x, residual } = inputs;
+  const height = rows(x);
   const parts = partsOf(inputs, context, 'rows');
   const bias = biasOf(inputs, context);
   const columns = width(output);
-  const options: Omit<LinearOptions, 'weight'> = {
+  const epilogue: EpilogueOptions = {
     bias: !!bias,
     residual: !!residual,
     activation: attrs.activation,
-    vectorK: isAligned(x, 4),
     vectorN: parts.every(({ start, rows: own }) => start % 4 === 0 && own % 4 === 0),
   };
+  const vectorK = isAligned(x, 4);
+  const facts: ProductFacts = { columns, depth: width(x), weight: parts[0].weight.dtype };
   // one row known when compiling reads the weights fastest; for all others, a stretch of one among them, the sum's order is one
-  const single = rows(x) === 1 && output.view === undefined;
-  const facts = { columns, depth: width(x), weight: parts[0].weight.dtype };
-  const { label, make, groups } = single
+  const single = height === 1 && output.view === undefined;
+  const kernel = single
     ? matvec(facts, context)
-    : kernelOf(options.vectorK ? formOf(rows(x), facts, context) : 'rows');
+    : vectorK && !isSoftware(context.limits)
+      ? tiled(tileForm(height, facts, context))
+      : plain;
   const { offset, stride } = placement(x);
-  return parts.map(({ weight, part, start, rows: own }) => ({
-    label,
-    shader: make({ ...options, weight: weight.dtype as MatrixStorage }),
-    bind: {
-      weight: { weight, part },
-      x: { tensor: x },
+  return parts.flatMap(({ weight, part, start, rows: own }): Dispatch[] => {
+    const chunks = kernel.chunk && kernel.apart ? Math.ceil(width(x) / kernel.chunk) : undefined;
+    const sums = chunks && context.scratch('linear.chunks', [chunks, height, 4 * Math.ceil(own / 4)]);
+    const after = {
       ...(bias && { bias: { weight: bias, part: 0 } }),
       ...(residual && { residual: { tensor: residual } }),
       y: { tensor: output },
-    },
-    params: {
-      rows: rows(x),
-      depth: width(x),
-      columns: own,
-      x_offset: offset,
-      x_stride: stride,
-      y_offset: start,
-      y_stride: columns,
-    },
-    groups: groups(rows(x), own),
-  }));
+    };
+    const place = { rows: height, columns: own, y_offset: start, y_stride: columns };
+    const product: Dispatch = {
+      label: kernel.label,
+      shader: kernel.make({ ...(sums ? NOTHING : epilogue), vectorK, weight: weight.dtype as MatrixStorage }),
+      bind: { weight: { weight, part }, x: { tensor: x }, ...(sums ? { y: { tensor: sums } } : after) },
+      params: {
+        ...place,
+        depth: width(x),
+        x_offset: offset,
+        x_stride: stride,
+        ...(kernel.chunk && { chunk: kernel.chunk }),
+      },
+      groups: mul(chunks ?? 1, kernel.groups(height, own)),
+    };
+    if (!sums) return [product];
+    const sum: Dispatch = {
+      label: 'linear_sum',
+      shader: linearSumShader(epilogue),
+      bind: { x: { tensor: sums }, ...after },
+      params: { ...place, chunks },
+      groups: ceilDiv(mul(height, Math.ceil(own / 4)), sumLanes),
+    };
+    return [product, sum];
+  });
 }
+
+/** Nothing after the sum. */
+const NOTHING: EpilogueOptions = { bias: false, residual: false, activation: 'none', vectorN: true };
 
 interface Kernel {
   readonly label: string;
   readonly make: (options: LinearOptions) => string;
   readonly groups: (rows: Dim, columns: number) => Dim;
+  /** Steps of K that are added up by themselves, where K is split; `apart`, by workgroups of their own. */
+  readonly chunk?: number;
+  readonly apart?: boolean;
 }
 
+/** Of 32×32 outputs, straight from storage. */
+const plain: Kernel = {
+  label: 'linear',
+  make: linearShader,
+  groups: (rows, columns) => mul(ceilDiv(rows, linearTile), ceilDiv(columns, linearTile)),
+};
+
 /** For one row. The more lanes share an output, the more of a GPU a small product fills; they add in another order. */
-function matvec(facts: Facts, context: Lowering): Kernel {
-  const lanes = isSoftware(context.limits) ? 8 : context.pick(facts, ['lanes_32', 'lanes_8']) === 'lanes_32' ? 32 : 8;
+function matvec(facts: ProductFacts, context: Lowering): Kernel {
+  const lanes = isSoftware(context.limits)
+    ? 8
+    : context.pick({ ...facts }, ['lanes_32', 'lanes_8']) === 'lanes_32'
+      ? 32
+      : 8;
   return {
     label: 'linear_matvec',
     make: (options) => linearMatvecShader({ ...options, lanes }),
@@ -79,28 +101,16 @@ function matvec(facts: Facts, context: Lowering): Kernel {
   };
 }
 
-function kernelOf(form: Form): Kernel {
-  const tile = form === 'rows' ? { rows: linearTile, columns: linearTile } : TILES[form];
+function tiled({ tile: name, chunk, apart }: TileForm): Kernel {
+  const tile = TILES[name];
+  const sum = apart ? 'chunk' : chunk ? 'chunks' : 'whole';
   return {
-    label: form === 'rows' ? 'linear' : 'linear_tile',
-    make: form === 'rows' ? linearShader : (options) => linearTileShader({ ...options, tile: TILES[form] }),
+    label: 'linear_tile',
+    make: (options) => linearTileShader({ ...options, tile, sum }),
     groups: (rows, columns) => mul(ceilDiv(rows, tile.rows), ceilDiv(columns, tile.columns)),
+    chunk,
+    apart,
   };
-}
-
-/**
- * The kernel for several rows; all give the same bits. GPUs get the tile that the rows fill, NVIDIA's, which have registers enough, the large one where
- * there are many of it. Software adapters have no memory that is faster than storage: there tiles take 2.5 times as long.
- */
-function formOf(height: Dim, facts: Facts & { columns: number }, context: Lowering): Form {
-  if (isSoftware(context.limits)) return 'rows';
-  const most = maximum(height);
-  const pick = (...names: [Form, ...Form[]]) => context.pick({ rows: height, ...facts }, names);
-  if (most <= 32) return pick('tile_32', 'tile_64', 'rows');
-  const many = Math.ceil(most / 128) * Math.ceil(facts.columns / 128) >= 64;
-  return many && context.limits.vendor === 'nvidia'
-    ? pick('tile_128', 'tile_64', 'tile_32')
-    : pick('tile_64', 'tile_128', 'tile_32');
 }
 
 /** Names that software adapters give themselves. Only they have subgroups of four or eight lanes and of no other size. */
