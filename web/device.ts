@@ -8,6 +8,8 @@ export interface WebDeviceOptions {
 
 /** Waits before the second and the third try, milliseconds: a GPU process that has just ended is soon there again. */
 const PAUSES = [300, 1500];
+/** Milliseconds in which the browser must answer: one whose GPU process has just ended may never do so. */
+const PATIENCE = 20_000;
 
 /**
  * Chromium's GPU process looks for finished work when it is called: short calls take 0.7 ms on SwiftShader, and 2.6 without. A buffer that the page
@@ -22,10 +24,10 @@ const HOST = { now: () => performance.now(), looksWhenCalled: true, resultBytes:
 export async function openDevice(options: WebDeviceOptions = {}): Promise<Device> {
   const gpu = webgpu();
   for (const pause of [...PAUSES, undefined]) {
-    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
+    const adapter = await patiently(gpu.requestAdapter({ powerPreference: 'high-performance' })).catch(() => null);
     if (adapter) {
       try {
-        return await openAdapter(adapter, HOST, options.features);
+        return await patiently(openAdapter(adapter, HOST, options.features), (late) => late.destroy());
       } catch (cause) {
         if (pause === undefined) throw noAdapter('but gave no device', TRY, cause);
       }
@@ -35,8 +37,21 @@ export async function openDevice(options: WebDeviceOptions = {}): Promise<Device
   throw noAdapter('but found none in three tries', TRY);
 }
 
+/** What `promise` gives within `PATIENCE`; `give` takes back what comes later. */
+function patiently<T>(promise: Promise<T>, give: (late: T) => void = () => undefined): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      reject(new Error(`the browser did not answer for ${PATIENCE / 1000} s`));
+    }, PATIENCE);
+    const end = () => clearTimeout(timer);
+    promise.then((value) => (late ? give(value) : resolve(value)), reject).finally(end);
+  });
+}
+
 const TRY =
-  'turn on hardware acceleration in the settings of the browser, update the graphics driver, or restart the browser';
+  'after a loss wait two minutes, in which browsers may refuse; else turn on hardware acceleration in the settings of the browser, update the graphics driver, or restart the browser';
 
 /** Where WebGPU is known to be. */
 const BROWSERS =

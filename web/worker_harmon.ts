@@ -1,5 +1,5 @@
 /** Harmon in a worker, with the interface of the direct one. */
-import { ArgumentError, type OvertoneError, type Quantised } from '../src/engine/index.ts';
+import { ArgumentError, GpuError, type OvertoneError, type Quantised } from '../src/engine/index.ts';
 import type {
   DescribeOptions,
   GenerateOptions,
@@ -20,6 +20,7 @@ import { ownWorker, whenDead } from './own_worker.ts';
 import type { Timings } from './phases.ts';
 import type { RecoveringEvent } from './recovery.ts';
 import { Client, type Heartbeat } from './rpc/client.ts';
+import { type WireError, fromWire } from './rpc/errors.ts';
 import { type ModelSource, type SentSource, sentSource } from './source.ts';
 import type { DescribeArgs, DescribeItem, GenerateArgs, GenerateItem, LostEvent, OpenArgs } from './worker_methods.ts';
 
@@ -32,11 +33,12 @@ export interface OpenInWorkerOptions extends OpenFilesOptions {
   readonly heartbeat?: Heartbeat;
 }
 
-/** What `on` tells: the GPU device is lost; a task goes on with a fresh one, soon and now; the worker is lost. */
+/** What `on` tells: the GPU device is lost; a task goes on with a fresh one, soon, now, or not at all; the worker is lost. */
 export interface WorkerHarmonEvents {
   readonly lost: LostEvent;
   readonly recovering: RecoveringEvent;
   readonly recovered: undefined;
+  readonly unrecovered: Error;
   readonly died: WorkerError;
 }
 
@@ -63,6 +65,7 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
     lost: new Set(),
     recovering: new Set(),
     recovered: new Set(),
+    unrecovered: new Set(),
     died: new Set(),
   };
 
@@ -90,6 +93,7 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
     client.on<LostEvent>('lost', (lost) => this.tell('lost', lost));
     client.on<RecoveringEvent>('recovering', (event) => this.tell('recovering', event));
     client.on<undefined>('recovered', () => this.tell('recovered', undefined));
+    client.on<WireError>('unrecovered', (error) => this.tell('unrecovered', fromWire(error)));
     const args: OpenArgs = { source: this.source, urls: embeddedUrls(), quantise };
     const { signal, onProgress } = options;
     const onItem = (progress: OpenProgress) => onProgress?.(progress);
@@ -100,6 +104,9 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
   async reopen(): Promise<void> {
     await this.ask<HarmonConfig>('reopen');
   }
+
+  /** Where the model waits before it is opened again after a loss: opens it now. */
+  hurry = (): Promise<void> => this.ask('hurry');
 
   /** As `Harmon.generate`; `randomness` cannot be sent. */
   async generate(options: GenerateOptions): Promise<GeneratedPicture[]> {
@@ -118,7 +125,7 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
       const preview = () => client.call<Picture[]>('preview', { task });
       const state = () => client.call<GenerateState>('state', { task });
       const progress: GenerateProgress = { ...item.iteration, preview, state };
-      return this.callBack(() => onIteration?.(progress));
+      return this.callBack(async () => onIteration?.(progress)).catch(unlessGone);
     };
     return client.call<GeneratedPicture[]>('generate', { task, options: sent } satisfies GenerateArgs, {
       signal,
@@ -208,6 +215,11 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
   private tell<E extends keyof WorkerHarmonEvents>(event: E, value: WorkerHarmonEvents[E]): void {
     for (const listener of [...this.listeners[event]]) listener(value);
   }
+}
+
+/** A callback that met the loss of the device, by a preview: the task meets it next, and goes on. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof GpuError && error.kind === 'lost')) throw error;
 }
 
 function gone(): ArgumentError {

@@ -7,7 +7,6 @@ import {
   type GenerateState,
   Harmon,
   type HarmonConfig,
-  type LastingHarmon,
   type Picture,
 } from '../src/harmon/index.ts';
 import { identifyModel } from '../src/harmon/model_hash.ts';
@@ -18,7 +17,7 @@ import { type DeviceInfo, type MemoryUse, deviceInfo, memoryUse, openDevice } fr
 import { type FileSet, type OpenFilesOptions, embeddedFiles, openModelFiles } from './files.ts';
 import type { OpenModelOptions } from './model.ts';
 import { Phases, type Timings } from './phases.ts';
-import { type Emit, lastingModel } from './recovery.ts';
+import { type Emit, type RecoveringModel, lastingModel } from './recovery.ts';
 import { Moved } from './rpc/messages.ts';
 import { type SentSource, filesOf } from './source.ts';
 import type { Call, Method } from './rpc/serve.ts';
@@ -55,7 +54,7 @@ export interface LostEvent {
 export function modelMethods(emit: Emit): Record<string, Method> {
   let opened: { files: FileSet; model: OpenModel; quantise: OpenArgs['quantise'] } | undefined;
   let device: Device | undefined;
-  let lasting: LastingHarmon | undefined;
+  let recovering: RecoveringModel | undefined;
   const runs = new Map<number, GenerateProgress>();
   const phases = new Phases();
 
@@ -69,9 +68,9 @@ export function modelMethods(emit: Emit): Record<string, Method> {
     return run;
   };
   const close = () => {
-    lasting?.model.destroy();
+    recovering?.lasting.model.destroy();
     const gone = device;
-    lasting = device = undefined;
+    recovering = device = undefined;
     gone?.destroy();
   };
   /** Puts the open files on a device of their own. */
@@ -87,9 +86,9 @@ export function modelMethods(emit: Emit): Record<string, Method> {
   const start = async (): Promise<HarmonConfig> => {
     close();
     try {
-      lasting = lastingModel(await onDevice(), {
+      recovering = lastingModel(await onDevice(), {
         open: () => {
-          lasting?.model.destroy();
+          recovering?.lasting.model.destroy();
           device?.destroy();
           return onDevice();
         },
@@ -124,10 +123,13 @@ export function modelMethods(emit: Emit): Record<string, Method> {
       return start();
     },
 
+    /** Ends the pause before the model is opened again. */
+    hurry: (): void => recovering?.hurry(),
+
     async generate({ task, options }: GenerateArgs, { signal, tell, send }: Call) {
       phases.start('generate');
       try {
-        const pictures = await alive(lasting).generate({
+        const pictures = await alive(recovering).lasting.generate({
           ...options,
           signal,
           onLoad: (loaded) => tell({ loaded } satisfies GenerateItem),
@@ -154,7 +156,7 @@ export function modelMethods(emit: Emit): Record<string, Method> {
     async describe({ picture, options }: DescribeArgs, { signal, tell, send }: Call): Promise<void> {
       phases.start('describe');
       let first = true;
-      const words = alive(lasting).describe(picture, {
+      const words = alive(recovering).lasting.describe(picture, {
         ...options,
         signal,
         onLoad: (loaded) => tell({ loaded } satisfies DescribeItem),

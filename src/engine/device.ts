@@ -93,7 +93,7 @@ export class Device {
     this.limits = device.limits;
     this.features = device.features;
     this.description = host.description;
-    void device.lost.then((info) => this.stop(`was lost: ${info.message || info.reason}`));
+    void device.lost.then((info) => this.stop(`was lost: ${info.message.replace(/\.\s*$/, '') || info.reason}`));
     device.onuncapturederror = (event) => {
       this.uncaptured ??= toGpuError('device', event.error);
     };

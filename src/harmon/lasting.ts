@@ -22,6 +22,8 @@ export interface LastingOptions {
   readonly sleep: (ms: number) => Promise<void>;
   readonly onLoss?: (loss: Loss) => void;
   readonly onOpen?: () => void;
+  /** No further try is made until a task is started; also where no task waits any more. */
+  readonly onGiveUp?: (error: Error) => void;
 }
 
 /** Seconds before another try, after losses within a minute. After the last one the loss is the caller's. */
@@ -32,6 +34,8 @@ export class LastingHarmon implements Pick<Harmon, 'generate' | 'describe'> {
   private reviving: Promise<void> | undefined;
   private opened: number;
   private losses = 0;
+  /** The loss that no try could mend. */
+  private broken: GpuError | undefined;
 
   /** Takes an open model, of which `options.open` makes further ones. */
   constructor(
@@ -99,32 +103,39 @@ export class LastingHarmon implements Pick<Harmon, 'generate' | 'describe'> {
     if (error instanceof AbortError) throw error;
     if (this.harmon !== lost) return; // taken from under the task, whatever it says
     if (!this.reviving) {
-      if (!isLoss(error)) throw error;
-      this.reviving = this.reopen(error).finally(() => (this.reviving = undefined));
+      const cause = isLoss(error) ? error : this.broken; // a model that was given up refuses every task
+      if (!cause) throw error;
+      this.reviving = this.reopen(cause).finally(() => (this.reviving = undefined));
     }
     await unlessAborted(this.reviving, signal);
   }
 
   private async reopen(error: GpuError): Promise<void> {
-    const { now, sleep, onLoss, onOpen, open } = this.options;
+    const { now, sleep, onLoss, onOpen, onGiveUp, open } = this.options;
     if (now() - this.opened > MINUTE) this.losses = 0;
-    for (let cause = error; ;) {
-      const pause = PAUSES[this.losses++];
-      if (pause === undefined) {
-        this.losses = 0;
-        throw cause;
+    this.broken = error;
+    try {
+      for (;;) {
+        const pause = PAUSES[this.losses++];
+        if (pause === undefined) throw this.broken;
+        onLoss?.({ error: this.broken, pause });
+        if (pause > 0) await sleep(pause * 1000);
+        try {
+          this.harmon = await open();
+          break;
+        } catch (thrown) {
+          if (!isLoss(thrown)) throw thrown;
+          this.broken = thrown;
+        }
       }
-      onLoss?.({ error: cause, pause });
-      if (pause > 0) await sleep(pause * 1000);
-      try {
-        this.harmon = await open();
-        this.opened = now();
-        return onOpen?.();
-      } catch (thrown) {
-        if (!isLoss(thrown)) throw thrown;
-        cause = thrown;
-      }
+    } catch (thrown) {
+      this.losses = 0;
+      onGiveUp?.(thrown as Error);
+      throw thrown;
     }
+    this.broken = undefined;
+    this.opened = now();
+    onOpen?.();
   }
 }
 

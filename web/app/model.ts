@@ -1,6 +1,7 @@
 /** The model of the page: opening it with progress, what is known of it when it is open, and the one place that knows the library. */
 import { signal } from '@preact/signals';
 import { type ModelSource, type OpenProgress, type WorkerHarmon, openModelInWorker } from '../index.ts';
+import { GpuError } from '../../src/engine/index.ts';
 import type { HarmonConfig } from '../../src/harmon/index.ts';
 import type { ModelIdentity } from '../../src/harmon/record.ts';
 import { type Problem, problemOf } from './logic/problem.ts';
@@ -29,11 +30,14 @@ export const openedModel = (): OpenedModel | undefined =>
   model.value.state === 'ready' ? model.value.opened : undefined;
 
 let opening = 0;
+/** Of the model that was opened last, whatever became of it. */
+let last: WorkerHarmon | undefined;
 
 /** Opens another model in place of the one that is open, which gives its memory back first. */
 export async function openModel(source: ModelSource): Promise<void> {
   const turn = ++opening;
-  openedModel()?.harmon.destroy();
+  last?.destroy();
+  last = undefined;
   const stop = new AbortController();
   const cancel = () => stop.abort();
   model.value = { state: 'opening', cancel };
@@ -45,7 +49,9 @@ export async function openModel(source: ModelSource): Promise<void> {
       },
     });
     if (turn !== opening) return harmon.destroy();
+    last = harmon;
     const [identity, { description: adapter }] = await Promise.all([harmon.identity(), harmon.deviceInfo()]);
+    harmon.on('unrecovered', (error) => failed(turn, source, error));
     harmon.on('died', (error) => {
       if (turn !== opening) return;
       const isSecond = performance.now() - lastDeath < MINUTE;
@@ -63,6 +69,10 @@ export async function openModel(source: ModelSource): Promise<void> {
 const MINUTE = 60_000;
 /** A worker that dies is started again by itself; one that dies twice within a minute waits for a person. */
 let lastDeath = -Infinity;
+
+/** Whether an error says that there is no device any more. */
+export const isGone = (error: unknown): boolean =>
+  error instanceof GpuError && (error.kind === 'lost' || error.kind === 'no-adapter');
 
 /** After a lost device: a fresh one in the same worker, with the weights from where they were. */
 export async function reopenDevice({ harmon }: OpenedModel): Promise<void> {

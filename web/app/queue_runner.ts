@@ -1,6 +1,6 @@
 /** Makes the jobs of the queue one after the other, puts what they give into the history, and keeps the queue over a reload. */
 import { effect, untracked } from '@preact/signals';
-import { AbortError, GpuError } from '../../src/engine/index.ts';
+import { AbortError } from '../../src/engine/index.ts';
 import { editOf } from '../../src/harmon/edit.ts';
 import type { GenerateProgress, HarmonConfig, Picture } from '../../src/harmon/index.ts';
 import { drawOrders, seeded } from '../../src/harmon/random.ts';
@@ -13,7 +13,7 @@ import { recordOf } from './logic/restore.ts';
 import { type Settings, type SettledSettings, settle } from './logic/settings.ts';
 import { cellsOf, sweepOf } from './logic/sheet.ts';
 import { WorkerError } from '../index.ts';
-import { type OpenedModel, model, reopenDevice } from './model.ts';
+import { type OpenedModel, isGone, model, reopenDevice } from './model.ts';
 import { drawSheet } from './parts/draw_sheet.ts';
 import { draft, jobs, notice, selected, showPreviews, watching, work } from './state.ts';
 import { allJobs, putJobs } from './store/database.ts';
@@ -95,14 +95,14 @@ const unlucky = new Set<string>();
 /** A job that lost its device or its worker is begun again once, when there is another; any other failure is kept with its reason. */
 async function goOnAfter(error: unknown, job: Job, opened: OpenedModel): Promise<void> {
   const problem = problemOf(error);
-  const isLoss = error instanceof WorkerError || (error instanceof GpuError && error.kind === 'lost');
+  const isLoss = error instanceof WorkerError || isGone(error);
   const again = isLoss && !unlucky.has(job.id);
   if (again) unlucky.add(job.id);
   else jobs.value = failJob(jobs.value, job.id, problem.text);
   notice.value = again
-    ? { text: `${problem.title}: it is opened again, and the picture is begun again.` }
+    ? { text: `${problem.title}: the picture is begun again as soon as the model is open.` }
     : { text: problem.title, problem };
-  if (error instanceof GpuError && error.kind === 'lost') await reopenDevice(opened);
+  if (isGone(error)) await reopenDevice(opened);
 }
 
 async function makePictures(job: Job, opened: OpenedModel, signal: AbortSignal): Promise<string[]> {

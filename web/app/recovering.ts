@@ -10,13 +10,22 @@ export function tellLosses(): void {
     const { harmon } = model.value.opened;
     const stops = [
       harmon.on('recovering', ({ message, pause }) => {
-        const when = pause > 0 ? `The next try is in ${pause} seconds.` : 'The work goes on in a moment.';
-        notice.value = { text: `The GPU was taken away. ${when} ${sentence(message)}` };
+        const reason = sentence(message.replace(/; open the model again$/, '')); // which is being done
+        notice.value =
+          pause > 0
+            ? {
+                text: `The GPU was taken away again. The next try is in ${pause} seconds. ${reason}`,
+                hurry: () => harmon.hurry().catch(() => undefined),
+              }
+            : { text: `The GPU was taken away. The work goes on in a moment. ${reason}` };
       }),
       harmon.on('recovered', () => {
         notice.value = { text: 'The GPU is back, and the work goes on where it was.' };
       }),
     ];
-    return () => stops.forEach((stop) => stop());
+    return () => {
+      stops.forEach((stop) => stop());
+      if (notice.peek()?.hurry) notice.value = undefined;
+    };
   });
 }

@@ -88,6 +88,8 @@ export interface Notice {
   readonly text: string;
   readonly problem?: Problem;
   readonly undo?: () => void | Promise<void>;
+  /** What is waited for and need not be: the notice stays until that is over. */
+  readonly hurry?: () => void | Promise<void>;
 }
 export const notice = signal<Notice | undefined>(undefined);
 

@@ -1,9 +1,9 @@
 /** Questions about the selected picture and their answers, word by word as they come. */
 import { signal } from '@preact/signals';
-import { AbortError, GpuError } from '../../src/engine/index.ts';
+import { AbortError } from '../../src/engine/index.ts';
 import { change } from './history_actions.ts';
 import { problemOf } from './logic/problem.ts';
-import { openedModel, reopenDevice } from './model.ts';
+import { isGone, openedModel, reopenDevice } from './model.ts';
 import { entries, notice } from './state.ts';
 import { readPicture } from './store/pictures.ts';
 import { decodeBlob } from './store/pixels.ts';
@@ -39,7 +39,7 @@ export async function ask(id: string, question: string): Promise<void> {
     if (!(error instanceof AbortError)) {
       const problem = problemOf(error);
       notice.value = { text: problem.title, problem };
-      if (error instanceof GpuError && error.kind === 'lost') await reopenDevice(opened);
+      if (isGone(error)) await reopenDevice(opened);
     }
   } finally {
     answering.value = undefined;

@@ -8,12 +8,13 @@ const lost = (n = 0) => new GpuError('lost', 'step', `[step] loss ${n}`);
 const picture = { width: 16, height: 16, data: new Uint8Array(768), prompt: 'x', seed: 1 };
 
 /** A model whose tasks take `ms` of the clock and then do `task`. */
-function setUp(task: (n: number) => void, ms = 0) {
+function setUp(task: (n: number) => void, ms = 0, open: (n: number) => void = () => undefined) {
   let clock = 0;
   let calls = 0;
   let opened = 0;
   const slept: number[] = [];
   const losses: Loss[] = [];
+  const givenUp: Error[] = [];
   const model = () =>
     ({
       generate: async () => {
@@ -24,7 +25,7 @@ function setUp(task: (n: number) => void, ms = 0) {
     }) as unknown as Harmon;
   const lasting = new LastingHarmon(model(), {
     open: async () => {
-      opened++;
+      open(++opened);
       return model();
     },
     now: () => clock,
@@ -33,9 +34,10 @@ function setUp(task: (n: number) => void, ms = 0) {
       slept.push(pause / 1000);
     },
     onLoss: (loss) => losses.push(loss),
+    onGiveUp: (error) => givenUp.push(error),
   });
   const generate = (options: Partial<GenerateOptions> = {}) => lasting.generate({ prompt: 'x', ...options });
-  return { generate, slept, losses, opened: () => opened };
+  return { generate, slept, losses, givenUp, opened: () => opened };
 }
 
 const fail = (error: Error) => {
@@ -55,6 +57,35 @@ test('losses within a minute are answered after 2, 10, 30, 60 and 120 seconds; t
   expect(slept).toEqual([2, 10, 30, 60, 120]);
   expect(losses.map(({ error }) => error.message)).toEqual([1, 2, 3, 4, 5, 6].map((n) => lost(n).message));
   expect(opened()).toBe(6);
+});
+
+test('a model that was given up says so once, and is opened again for the next task', async () => {
+  const none = new GpuError('no-adapter', 'device', '[device] none');
+  const { generate, slept, givenUp } = setUp(
+    (n) => {
+      if (n === 1) throw lost();
+      if (n === 2) throw new ArgumentError('[harmon] destroyed');
+    },
+    0,
+    (n) => n <= 6 && fail(none),
+  );
+  await expect(generate()).rejects.toThrow(none);
+  expect(givenUp).toEqual([none]);
+  expect(slept).toEqual([2, 10, 30, 60, 120]);
+  expect(await generate()).toEqual([picture]);
+  expect(givenUp).toEqual([none]);
+  expect(slept.length).toBe(5);
+});
+
+test('a failure of another kind while it is opened again is the caller’s, and told', async () => {
+  const full = new GpuError('out-of-memory', 'weights', '[weights] full');
+  const { generate, givenUp } = setUp(
+    (n) => n === 1 && fail(lost()),
+    0,
+    (n) => n === 1 && fail(full),
+  );
+  await expect(generate()).rejects.toThrow(full);
+  expect(givenUp).toEqual([full]);
 });
 
 test('after a minute of work a loss stands alone again', async () => {

@@ -1,4 +1,4 @@
-/** What happened, at the lower edge, with the way back where there is one. It goes by itself, but for what went wrong. */
+/** What happened, at the lower edge, with the way back where there is one. It goes by itself, but for what went wrong or is waited for. */
 import { X } from 'lucide';
 import { useEffect } from 'preact/hooks';
 import { notice } from '../state.ts';
@@ -10,7 +10,7 @@ export function NoticeBar() {
   const now = notice.value;
   const close = () => (notice.value = undefined);
   useEffect(() => {
-    if (!now || now.problem) return undefined;
+    if (!now || now.problem || now.hurry) return undefined;
     const timer = setTimeout(() => {
       if (notice.value === now) close();
     }, SHOWN_FOR);
@@ -34,6 +34,11 @@ export function NoticeBar() {
               }}
             >
               Undo
+            </button>
+          )}
+          {now.hurry && (
+            <button type="button" class="quiet" onClick={() => void now.hurry?.()}>
+              Try now
             </button>
           )}
           <IconButton of={X} name="Close the notice" onClick={close} />
