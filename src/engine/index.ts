@@ -34,7 +34,7 @@ export {
 } from './tune.ts';
 export { type TuneStore, readTuned, writeTuned } from './tune_store.ts';
 export { type Quantised, dequantise, isQuantised, quantise } from './quantise.ts';
-export { type LoadProgress, type WeightSource, WeightStore } from './weights.ts';
+export { type LoadProgress, type WeightSource, WeightStore, weightBytes } from './weights.ts';
 export { linear } from './ops/linear.ts';
 export { add } from './ops/add.ts';
 export { scale } from './ops/scale.ts';

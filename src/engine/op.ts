@@ -145,6 +145,8 @@ export interface Limits {
 /** What an op may ask of the compiler while it lowers itself. */
 export interface Lowering {
   readonly limits: Limits;
+  /** Whether memory is scarce: variants whose weights are larger than the checkpoint's must not be taken. */
+  readonly frugal: boolean;
   /** The stored form of a weight, or of several that are joined. */
   weight(tensors: Tensor | readonly Tensor[], form?: WeightForm): WeightOperand;
   /** Memory for the dispatches of this node only. */

@@ -49,6 +49,8 @@ export interface PlanOptions extends PlanLimits {
   readonly weightDtype?: (name: string) => Dtype;
   /** Stores matrices of linears and tables in fewer bits: those of 32 rows and more whose width is a multiple of 32. */
   readonly quantise?: Quantised;
+  /** Takes no variant whose weights are larger than the checkpoint's, whatever it would save. */
+  readonly frugal?: boolean;
   /** Names of intermediates to keep: they are computed as written and can be read after a run. */
   readonly keep?: readonly string[];
   /** Variants to use instead of the ops' defaults; a name that is no variant of its choice counts for nothing. */
@@ -141,6 +143,7 @@ function assemble(
   const choices: Choice[] = [];
   const lowering: Omit<Lowering, 'pick'> = {
     limits,
+    frugal: options.frugal ?? false,
     weight(tensors, form = {}) {
       const joined = [tensors].flat();
       const dtypes = new Set(joined.map((tensor) => form.dtype ?? dtypeOf(tensor, options)));

@@ -114,6 +114,17 @@ export class WeightStore {
     }
   }
 
+  /** Gives back all but these operands. */
+  keep(operands: readonly WeightOperand[]): void {
+    const wanted = new Set(operands.map(({ key }) => key));
+    for (const key of [...this.stored.keys()]) if (!wanted.has(key)) this.drop(key);
+  }
+
+  /** Bytes that loading these operands adds to what is there. */
+  missingBytes(operands: readonly WeightOperand[]): number {
+    return this.missing(operands).reduce((sum, o) => sum + weightBytes(o).reduce((a, b) => a + b, 0), 0);
+  }
+
   private missing(operands: readonly WeightOperand[]): WeightOperand[] {
     return [...new Map(operands.map((o) => [o.key, o])).values()].filter((o) => !this.stored.has(o.key));
   }

@@ -193,7 +193,7 @@ function byWinograd(node: Node<Conv2dAttrs>, context: Lowering): boolean {
     attrs,
     output,
   } = node;
-  if (!fitsWinograd(node)) return false;
+  if (context.frugal || !fitsWinograd(node)) return false;
   const { kernel, stride, upsampled } = attrs;
   const [channels, columns, breadth] = [width(x), width(output), output.shape[1] as number];
   const worth = breadth ** 2 * channels * columns >= WINOGRAD_WORK;
