@@ -15,13 +15,16 @@ import {
   tune,
 } from '../engine/index.ts';
 import type { HarmonConfig } from './config.ts';
+import { type Arrangement, type Chosen, checkMemory } from './arrangement.ts';
 import { checkHarmon } from './declared.ts';
 import { canvasTokens, finishEdit } from './edit.ts';
 import type { Grid } from './graphs.ts';
 import { type Picture, prepare } from './image.ts';
-import { Image2Text } from './image2text.ts';
+import { Image2Text, MAX_NEW_TOKENS, describeShape } from './image2text.ts';
+import { Layouts } from './layouts.ts';
 import type { Mask } from './mask.ts';
 import { checkKeys, shown } from './options.ts';
+import { answerNeed, largestAtMost, pictureNeed } from './planned.ts';
 import { Previews } from './previews.ts';
 import { imagePrompt, padRows, questionPrompt, unconditionalPrompt } from './prompts.ts';
 import { type Randomness, drawOrders } from './random.ts';
@@ -52,6 +55,11 @@ export interface HarmonOptions {
   readonly quantise?: Quantised;
   /** Variants of kernels to use in place of the defaults: what `tune` has found, for as long as the model lives. */
   readonly choices?: Choices;
+  /**
+   * Most bytes on the device. A task that takes more is laid out with less: kernels with smaller weights, parts on the device only for their phase, fewer
+   * pictures at once; one that still does not fit is refused. As many as it takes without.
+   */
+  readonly memory?: number;
 }
 
 export interface GeneratedPicture extends Picture {
@@ -75,8 +83,6 @@ export interface DescribeOptions {
   readonly onToken?: (id: number) => void;
 }
 
-const MAX_NEW_TOKENS = 1024;
-
 const DESCRIBE_KEYS: Record<keyof DescribeOptions, true> = {
   question: true,
   imageSize: true,
@@ -95,18 +101,25 @@ export class Harmon {
   private readonly turns = new Turns();
   private text2image: Text2Image | undefined;
   private image2text: Image2Text | undefined;
+  /** How the sessions that are open are laid out. */
+  private layout: Arrangement | undefined;
+  private readonly layouts: Layouts;
   private destroyed = false;
   private insideCallback = false;
 
-  private constructor(private readonly runtime: Runtime) {}
+  private constructor(private readonly runtime: Runtime) {
+    this.layouts = new Layouts(runtime);
+  }
 
   /** Takes a checkpoint. Errors: FileError naming every tensor that is missing or misshapen. */
-  static open({ device, config, tokenizer, weights, quantise, choices }: HarmonOptions): Harmon {
+  static open({ device, config, tokenizer, weights, quantise, choices, memory }: HarmonOptions): Harmon {
     if (quantise !== undefined && !isQuantised(quantise))
       throw new ArgumentError(`[open] quantise must be q8 or q4 but is ${String(quantise)}`);
+    checkMemory('open', memory);
     checkHarmon(weights, config);
     const source = weightSource(weights);
-    return new Harmon({ device, config, tokenizer, source, weights: new WeightStore(device), quantise, choices });
+    const store = new WeightStore(device);
+    return new Harmon({ device, config, tokenizer, source, weights: store, quantise, choices, memory });
   }
 
   get config(): HarmonConfig {
@@ -119,14 +132,16 @@ export class Harmon {
 
   /** Makes pictures: for each prompt `count` of them, in order. Errors: ArgumentError, AbortError, GpuError. */
   async generate(options: GenerateOptions): Promise<GeneratedPicture[]> {
-    const job = generateJob(options, this.runtime.config);
+    const asked = generateJob(options, this.runtime.config);
     const { resume } = options;
+    const ids = this.promptIds(asked, options);
+    const layout = this.arrange(asked, ids);
+    const job = { ...asked, batchSize: layout.pictures };
     if (resume !== undefined) checkState(resume, job, this.runtime.config.mar.tokenDim);
-    const ids = this.promptIds(job, options);
     return this.take('generate', options.signal, async () => {
       const pictures = [...(resume?.finished ?? [])];
       for (let from = resume; pictures.length < job.prompts.length; from = undefined)
-        pictures.push(...(await this.generateBatch(job, ids, options, pictures, from)));
+        pictures.push(...(await this.generateBatch(job, ids, layout, options, pictures, from)));
       return pictures;
     });
   }
@@ -146,6 +161,7 @@ export class Harmon {
   private async generateBatch(
     job: GenerateJob,
     ids: PromptIds,
+    layout: Arrangement,
     options: GenerateOptions,
     before: readonly GeneratedPicture[],
     from: GenerateState | undefined,
@@ -161,7 +177,8 @@ export class Harmon {
     const { edit } = job;
     const randomness = shifted(job.randomness, first);
     const orders = drawOrders(randomness, texts.length, job.candidates, edit?.made);
-    const model = await this.openText2Image(text2imageShape(job, texts.length, prompts.length), options);
+    const shape = text2imageShape(job, texts.length, prompts.length);
+    const model = await this.openText2Image(shape, layout, options);
     const given =
       from?.tokens ?? (edit && canvasTokens(edit, await model.encode(edit.picture, options.signal), texts.length));
     const decode = async (p: number): Promise<{ picture: Picture; mask?: Mask }> => {
@@ -242,7 +259,22 @@ export class Harmon {
     });
   }
 
-  private async openText2Image(shape: Text2ImageShape, options: GenerateOptions): Promise<Text2Image> {
+  /** How pictures are made on this device. @throws OvertoneError `memory`. */
+  private arrange(job: GenerateJob, ids: PromptIds): Chosen {
+    const pictures = Math.min(job.batchSize, job.prompts.length);
+    const longest = Math.max(ids.unconditional.length, ...[...ids.conditional.values()].map(({ length }) => length));
+    const shape = text2imageShape(job, pictures, longest);
+    const { config, device } = this.runtime;
+    const isSmall = largestAtMost(config, shape) <= (device.planLimits.maxBufferSize ?? 0);
+    return this.layouts.of(shape, pictures, isSmall, (source, memory) => pictureNeed(source, shape, memory));
+  }
+
+  private async openText2Image(
+    shape: Text2ImageShape,
+    layout: Arrangement,
+    options: GenerateOptions,
+  ): Promise<Text2Image> {
+    this.layOut(layout, 'image2text');
     const has = this.text2image?.shape;
     const same = (['pictures', 'branches', 'timesteps'] as const).every((key) => has?.[key] === shape[key]);
     const encodes = !shape.encoder || (has?.encoder && sameGrid(has.encoder, shape.encoder));
@@ -251,8 +283,22 @@ export class Harmon {
     if (this.text2image && fits) return this.text2image;
     this.text2image?.destroy();
     this.text2image = undefined;
-    const model = await Text2Image.open(this.runtime, shape, { signal: options.signal, onProgress: options.onLoad });
+    const { signal, onLoad: onProgress } = options;
+    const runtime = { ...this.runtime, frugal: layout.frugal };
+    const model = await Text2Image.open(runtime, shape, { signal, onProgress, apart: layout.apart });
     return (this.text2image = this.ifAlive(model));
+  }
+
+  /** Where memory is limited, one task's sessions are open at a time, and those of another layout give way. */
+  private layOut(layout: Arrangement, other: 'text2image' | 'image2text'): void {
+    if (this.runtime.memory === undefined) return;
+    const { frugal, apart } = this.layout ?? {};
+    const same = frugal === layout.frugal && apart === layout.apart;
+    for (const task of same ? [other] : (['text2image', 'image2text'] as const)) {
+      this[task]?.destroy();
+      this[task] = undefined;
+    }
+    this.layout = layout;
   }
 
   /** Describes a picture, or answers a question about it: text as it comes, whole characters only. The end token is not part of it. */
@@ -273,15 +319,15 @@ export class Harmon {
     const question = questionPrompt(tokenizer, config, options.question ?? config.question);
     const length = question.prefix.length + grid[0] * grid[1] + config.mar.bufferTokens + question.suffix.length;
     this.checkContext(length + limit);
+    const shape = describeShape(grid, length, limit);
+    const layout = this.layouts.of(shape, 1, true, (source, memory) => answerNeed(source, shape, memory));
     const prepared = prepare(picture, side);
 
     // the answer is made at its own pace, so a reader who stops reading keeps no turn
     const queue = new TextQueue();
     let wanted = true;
     const made = this.take('describe', options.signal, async () => {
-      const prompt = Math.ceil(length / 64) * 64;
-      const cache = Math.ceil((prompt + limit) / 256) * 256;
-      const model = await this.openImage2Text({ grid, prompt, cache }, options);
+      const model = await this.openImage2Text(shape, layout, options);
       await model.see(prepared, options.signal);
       const text = tokenizer.stream();
       const end = tokenizer.control(config.endToken);
@@ -307,13 +353,20 @@ export class Harmon {
     }
   }
 
-  private async openImage2Text(shape: Image2Text['shape'], options: DescribeOptions): Promise<Image2Text> {
+  private async openImage2Text(
+    shape: Image2Text['shape'],
+    layout: Arrangement,
+    options: DescribeOptions,
+  ): Promise<Image2Text> {
+    this.layOut(layout, 'text2image');
     const has = this.image2text?.shape;
     const fits = has && sameGrid(has.grid, shape.grid) && has.prompt >= shape.prompt && has.cache >= shape.cache;
     if (this.image2text && fits) return this.image2text;
     this.image2text?.destroy();
     this.image2text = undefined;
-    const model = await Image2Text.open(this.runtime, shape, { signal: options.signal, onProgress: options.onLoad });
+    const { signal, onLoad: onProgress } = options;
+    const runtime = { ...this.runtime, frugal: layout.frugal };
+    const model = await Image2Text.open(runtime, shape, { signal, onProgress, apart: layout.apart });
     return (this.image2text = this.ifAlive(model));
   }
 

@@ -2,12 +2,31 @@
  * Image to text: a picture through the VAE encoder, the MAR encoder and proj_in into the prompt, then greedy decoding with a KV cache. Position,
  * chosen token, repetition penalty and embedding stay on the GPU: several steps follow each other without the host, which reads their ids at once.
  */
-import { ArgumentError, type Plan, type SessionSet, type Stream, throwIfAborted } from '../engine/index.ts';
-import { type DescribeShape, decodeStepGraph, prefillGraph, seeGraph } from './graphs.ts';
+import { ArgumentError, type Plan, type Stream, throwIfAborted } from '../engine/index.ts';
+import { type DescribeShape, type Grid, decodeStepGraph, prefillGraph, seeGraph } from './graphs.ts';
 import { type Picture, toPixels } from './image.ts';
-import { type OnProgress, type PlanSource, type Runtime, compileFor, openSessions, positionTable } from './runtime.ts';
+import { Residence } from './residence.ts';
+import { type OnProgress, type PlanSource, type Runtime, compileFor, positionTable } from './runtime.ts';
 
 type Pass = 'see' | 'prefill' | 'decode_step';
+
+/** Longest answer without another number. */
+export const MAX_NEW_TOKENS = 1024;
+
+/** Room for a prompt of `length` positions, picture included, and an answer of at most `limit` ids. */
+export function describeShape(grid: Grid, length: number, limit: number): DescribeShape {
+  const prompt = Math.ceil(length / 64) * 64;
+  return { grid, prompt, cache: Math.ceil((prompt + limit) / 256) * 256 };
+}
+
+/** The id that one step chooses is the next one's input. */
+export const DESCRIBE_ALIASES = { token: 'next' };
+
+/** The passes that lie on the device together: all, or `apart` the picture's encoders and the language model. */
+export function describeGroups(apart: boolean): readonly (readonly Pass[])[] {
+  const own: readonly (readonly Pass[])[] = [['see'], ['prefill', 'decode_step']];
+  return apart ? own : [own.flat()];
+}
 
 /** Steps are sent together for so long, milliseconds: words should come one by one, and a cancelled answer end soon. */
 const TOGETHER_MS = 100;
@@ -31,45 +50,59 @@ export class Image2Text {
   private constructor(
     private readonly runtime: Runtime,
     readonly shape: DescribeShape,
-    private readonly set: SessionSet<Pass>,
+    private readonly set: Residence<Pass>,
+    private readonly onProgress?: OnProgress,
   ) {}
 
-  /** Compiles the graphs of `shape`, loads their weights and makes their sessions. `keep` names intermediates that `read` can fetch. */
+  /**
+   * Compiles the graphs of `shape`, loads their weights and makes their sessions; where passes lie `apart`, each part when it is needed.
+   * `keep` names intermediates that `read` can fetch.
+   */
   static async open(
     runtime: Runtime,
     shape: DescribeShape,
-    options: { signal?: AbortSignal; onProgress?: OnProgress; keep?: Partial<Record<Pass, readonly string[]>> } = {},
+    options: {
+      signal?: AbortSignal;
+      onProgress?: OnProgress;
+      keep?: Partial<Record<Pass, readonly string[]>>;
+      apart?: boolean;
+    } = {},
   ): Promise<Image2Text> {
-    const { config, device } = runtime;
-    const plans = image2textPlans(runtime, shape, options.keep);
-    // the id that one step chooses is the next one's input
-    const set = await openSessions(runtime, plans, { ...options, aliases: { token: 'next' } });
+    const { apart = false, keep, signal, onProgress } = options;
+    const plans = image2textPlans(runtime, shape, keep);
+    const groups = describeGroups(apart);
+    const set = new Residence(runtime, plans, { groups, aliases: DESCRIBE_ALIASES, carry: ['z_enc'] });
+    const model = new Image2Text(runtime, shape, set, onProgress);
     try {
-      const table = await positionTable(runtime, 'encoder', shape.grid);
-      const [N, buffers] = [shape.grid[0] * shape.grid[1], config.mar.bufferTokens];
-      const list = (at: (i: number) => number) => Uint32Array.from({ length: N + buffers }, (_, i) => at(i));
-      const write = (name: string, data: ArrayBufferView<ArrayBuffer>) =>
-        device.gpu.queue.writeBuffer(set.buffer(name).gpu, 0, data);
-      await device.scope('picture indices', () => {
-        write('encoder_positions', table);
-        write(
-          'encoder_index',
-          list((i) => (i < buffers ? 0 : 1 + i - buffers)),
-        );
-        write(
-          'encoder_position',
-          list((i) => i),
-        );
-        write(
-          'to_language',
-          list((i) => (i + buffers) % (N + buffers)),
-        );
-      });
+      if (!apart) await model.enter('see', signal);
     } catch (error) {
       set.destroy();
       throw error;
     }
-    return new Image2Text(runtime, shape, set);
+    return model;
+  }
+
+  /** Brings a pass onto the device. */
+  private async enter(pass: Pass, signal?: AbortSignal): Promise<void> {
+    const isNew = await this.set.enter(pass, { signal, onProgress: this.onProgress });
+    if (isNew && this.set.group.includes('see')) await this.writeIndices();
+  }
+
+  private async writeIndices(): Promise<void> {
+    const { runtime, shape } = this;
+    const table = await positionTable(runtime, 'encoder', shape.grid);
+    const [N, buffers] = [shape.grid[0] * shape.grid[1], runtime.config.mar.bufferTokens];
+    const list = (at: (i: number) => number) => Uint32Array.from({ length: N + buffers }, (_, i) => at(i));
+    const lists = {
+      encoder_positions: table,
+      encoder_index: list((i) => (i < buffers ? 0 : 1 + i - buffers)),
+      encoder_position: list((i) => i),
+      to_language: list((i) => (i + buffers) % (N + buffers)),
+    };
+    await runtime.device.scope('picture indices', () => {
+      for (const [name, data] of Object.entries(lists))
+        runtime.device.gpu.queue.writeBuffer(this.set.buffer(name).gpu, 0, data);
+    });
   }
 
   /** Encodes a picture of exactly the grid's size; it stays on the device for any number of questions, and is not encoded again. */
@@ -81,6 +114,7 @@ export class Image2Text {
       );
     if (this.seen?.data.every((byte, i) => byte === picture.data[i])) return;
     this.seen = undefined;
+    await this.enter('see', signal);
     const stream = this.runtime.device.stream('image encoder', signal);
     try {
       stream.write(this.set.buffer('pixels'), new Float32Array(toPixels(picture)));
@@ -102,6 +136,7 @@ export class Image2Text {
     const { config, device } = this.runtime;
     const index = this.promptIndex(question, limit);
     const end = this.runtime.tokenizer.control(config.endToken);
+    await this.enter('prefill', signal);
     let ids = await this.prefill(index, signal);
     let steps = together ?? 1;
     for (let made = 0; ;) {

@@ -1,4 +1,4 @@
-/** What a picture takes on a device, added up from the plans alone: nothing is allocated, no adapter is needed. */
+/** What a task takes on a device, added up from the plans alone: nothing is allocated, no adapter is needed. */
 import {
   DEFAULT_LIMITS,
   type Device,
@@ -7,9 +7,13 @@ import {
   type TensorFile,
   plannedBytes,
 } from '../engine/index.ts';
+import { type FormNeed, type MemoryNeed, type NeedOf, fittingForm, memoryNeed } from './arrangement.ts';
 import type { HarmonConfig } from './config.ts';
+import { DESCRIBE_ALIASES, MAX_NEW_TOKENS, describeGroups, describeShape, image2textPlans } from './image2text.ts';
 import { type GenerateOptions, generateJob } from './request.ts';
-import { text2imagePlans, text2imageShape } from './text2image.ts';
+import { type PlanSource, gridOf } from './runtime.ts';
+import { type Text2ImageShape, generateGroups, text2imagePlans, text2imageShape } from './text2image.ts';
+import type { DescribeShape } from './graphs.ts';
 import { weightSource } from './weight_source.ts';
 
 export interface PlannedOptions extends Partial<Omit<GenerateOptions, 'signal' | 'onIteration' | 'onLoad'>> {
@@ -20,13 +24,111 @@ export interface PlannedOptions extends Partial<Omit<GenerateOptions, 'signal' |
   readonly limits?: Device['planLimits'];
 }
 
+const PROMPT_IDS = 64;
+
 /**
  * Bytes of weights, caches and activations while `options` are made, one picture with the defaults without. @throws ArgumentError, OvertoneError `memory` for what no buffer of the device holds.
  */
 export function plannedPicture(config: HarmonConfig, weights: TensorFile, options: PlannedOptions = {}): PlannedBytes {
-  const { quantise, promptIds = 64, limits: planLimits = DEFAULT_LIMITS, ...request } = options;
+  const { quantise, promptIds = PROMPT_IDS, limits: planLimits = DEFAULT_LIMITS, ...request } = options;
   const job = generateJob({ prompt: '', seed: 0, ...request }, config);
   const source = { config, source: weightSource(weights), quantise, device: { planLimits } };
   const shape = text2imageShape(job, Math.min(job.prompts.length, job.batchSize), promptIds);
   return plannedBytes(Object.values(text2imagePlans(source, shape).plans));
+}
+
+/** What pictures of `shape` take, however they are laid out. */
+export const pictureNeed =
+  (source: PlanSource, shape: Text2ImageShape, memory?: number): NeedOf =>
+  (arrangement, pictures) => {
+    const { plans } = text2imagePlans({ ...source, ...arrangement }, { ...shape, pictures });
+    const groups = generateGroups(arrangement.apart, shape.encoder !== undefined);
+    return memoryNeed(
+      groups.map((group) => group.map((pass) => plans[pass])),
+      {},
+      memory,
+    );
+  };
+
+/** No tensor of an iteration has more bytes: the widest hidden layer, twice, for all tokens of all rows. */
+export function largestAtMost({ language, mar }: HarmonConfig, shape: Text2ImageShape): number {
+  const { pictures, branches, text, grid } = shape;
+  const tokens = text + grid[0] * grid[1] + mar.bufferTokens;
+  return pictures * branches * tokens * 2 * Math.max(language.intermediateSize, 4 * mar.width) * 4;
+}
+
+/** What an answer about a picture takes. */
+export const answerNeed =
+  (source: PlanSource, shape: DescribeShape, memory?: number): NeedOf =>
+  (arrangement) => {
+    const plans = image2textPlans({ ...source, ...arrangement }, shape);
+    return memoryNeed(
+      describeGroups(arrangement.apart).map((group) => group.map((pass) => plans[pass])),
+      DESCRIBE_ALIASES,
+      memory,
+    );
+  };
+
+/** What a model that is opened with little memory must be able to do. */
+export interface FitRequest {
+  /** The task; both without. */
+  readonly task?: 'generate' | 'describe';
+  /** Pixels, a multiple of 16: a side, or width and height; the model's native size without. */
+  readonly imageSize?: GenerateOptions['imageSize'];
+  /** Longest answer, ids; 1024 without. */
+  readonly maxNewTokens?: number;
+}
+
+/** The form of matrices that is settled, and what the task that takes most needs in it, one picture at once. */
+export interface FittedForm {
+  readonly quantise: Quantised | undefined;
+  readonly need: MemoryNeed;
+}
+
+const FORMS: readonly (Quantised | undefined)[] = [undefined, 'q8', 'q4'];
+
+/** Sizes of buffers do not decide about the form: a device may hold more in one than WebGPU's least. */
+const ANY_DEVICE = { ...DEFAULT_LIMITS, maxBufferSize: Infinity };
+
+/**
+ * The form in which `fit` can be done within `memory` bytes on any device: as stored, else in fewer bits, `least` at the fewest (as stored without).
+ * @throws ArgumentError, OvertoneError `memory` with what is needed and the cure.
+ */
+export function formFor(
+  config: HarmonConfig,
+  weights: TensorFile,
+  memory: number,
+  least: Quantised | undefined,
+  fit: FitRequest = {},
+): FittedForm {
+  const stored = weightSource(weights);
+  const needs = (quantise: Quantised | undefined): FormNeed => {
+    const source: PlanSource = { config, source: stored, quantise, device: { planLimits: ANY_DEVICE } };
+    const tasks = tasksOf(source, fit, memory);
+    const needOf: NeedOf = (...how) => {
+      const [first, ...rest] = tasks.map((task) => task(...how));
+      return rest.reduce((most, need) => (need.total > most.total ? need : most), first);
+    };
+    return { form: quantise, needOf };
+  };
+  const forms = FORMS.map(needs);
+  const allowed = FORMS.indexOf(least) + 1;
+  const { form, needOf } = fittingForm(forms.slice(0, allowed), memory, forms.slice(allowed));
+  return { quantise: form, need: needOf({ frugal: true, apart: true }, 1) };
+}
+
+function tasksOf(source: PlanSource, { task, imageSize, maxNewTokens }: FitRequest, memory: number): NeedOf[] {
+  const { config } = source;
+  const tasks: NeedOf[] = [];
+  if (task !== 'describe') {
+    const job = generateJob({ prompt: '', seed: 0, imageSize }, config);
+    tasks.push(pictureNeed(source, text2imageShape(job, 1, PROMPT_IDS), memory));
+  }
+  if (task !== 'generate') {
+    const side = Array.isArray(imageSize) ? Math.max(...(imageSize as number[])) : (imageSize as number | undefined);
+    const grid = gridOf(config, side ?? config.mar.nativeImageSize, side ?? config.mar.nativeImageSize);
+    const length = grid[0] * grid[1] + config.mar.bufferTokens + PROMPT_IDS;
+    tasks.push(answerNeed(source, describeShape(grid, length, maxNewTokens ?? MAX_NEW_TOKENS), memory));
+  }
+  return tasks;
 }

@@ -27,6 +27,8 @@ export interface PlanSource {
   readonly config: HarmonConfig;
   readonly source: Pick<WeightSource, 'dtype'>;
   readonly quantise?: Quantised;
+  /** Takes no kernels whose weights are larger than the checkpoint's. */
+  readonly frugal?: boolean;
   /** Variants of kernels to use in place of the defaults. */
   readonly choices?: Choices;
 }
@@ -36,6 +38,8 @@ export interface Runtime extends PlanSource {
   readonly tokenizer: Tokenizer;
   readonly source: WeightSource;
   readonly weights: WeightStore;
+  /** Most bytes on the device; as many as it takes without. */
+  readonly memory?: number;
 }
 
 /** Plans of graphs with the checkpoint's stored dtypes, or quantised. */
@@ -44,8 +48,8 @@ export function compileFor(runtime: PlanSource, graph: Graph, keep: readonly str
 }
 
 /** How the plans of a model are compiled. */
-export function planOptions({ device, source, quantise, choices }: PlanSource): PlanOptions {
-  return { ...device.planLimits, weightDtype: (name) => source.dtype(name), quantise, choices };
+export function planOptions({ device, source, quantise, frugal, choices }: PlanSource): PlanOptions {
+  return { ...device.planLimits, weightDtype: (name) => source.dtype(name), quantise, frugal, choices };
 }
 
 /** Loads what the plans need and does not lie on the device yet, while the driver compiles their kernels, and makes their sessions. */

@@ -3,7 +3,7 @@
  * MAR decoder, and the diffusion sampler for the tokens whose turn it is. Order and noise come from the host, so no iteration waits for
  * the GPU. In an edit, tokens outside the orders are given: visible from the first iteration on, and never written.
  */
-import { ArgumentError, type Plan, type SessionSet, type Stream, samplerFits } from '../engine/index.ts';
+import { ArgumentError, type Plan, type Stream, samplerFits } from '../engine/index.ts';
 import { sinusoids } from './diffusion_head.ts';
 import {
   type GenerateShape,
@@ -20,10 +20,20 @@ import { type Picture, fromPixels, toPixels } from './image.ts';
 import type { PaddedRows } from './prompts.ts';
 import { type Randomness, checkNoise } from './random.ts';
 import type { GenerateJob } from './request.ts';
-import { type OnProgress, type PlanSource, type Runtime, compileFor, openSessions, positionTable } from './runtime.ts';
+import { type EnterOptions, Residence } from './residence.ts';
+import { type OnProgress, type PlanSource, type Runtime, compileFor, positionTable } from './runtime.ts';
 import { type DiffusionSchedule, type Iteration, diffusionSchedule } from './schedule.ts';
 
-type Pass = 'text' | 'iteration' | 'time' | 'modulations' | 'step' | 'place' | 'decode' | 'encode';
+export type GeneratePass = 'text' | 'iteration' | 'time' | 'modulations' | 'step' | 'place' | 'decode' | 'encode';
+type Pass = GeneratePass;
+
+const LOOP: readonly Pass[] = ['text', 'iteration', 'time', 'modulations', 'step', 'place'];
+
+/** The passes that lie on the device together: all, or `apart` only those of the loop, or one half of the VAE. */
+export function generateGroups(apart: boolean, encodes: boolean): readonly (readonly Pass[])[] {
+  const own: readonly (readonly Pass[])[] = [...(encodes ? [['encode'] as const] : []), LOOP, ['decode']];
+  return apart ? own : [own.flat()];
+}
 
 /** Modulations of all rows for one chunk of timesteps may take this much memory. */
 const CHUNK_BYTES = 64 * 1024 * 1024;
@@ -58,27 +68,41 @@ export class Text2Image {
   private constructor(
     private readonly runtime: Runtime,
     readonly shape: GenerateShape,
-    private readonly set: SessionSet<Pass>,
+    private readonly set: Residence<Pass>,
     private readonly schedule: DiffusionSchedule,
+    private readonly onProgress?: OnProgress,
   ) {}
 
-  /** Compiles the graphs of `shape`, loads their weights and makes their sessions. `keep` names intermediates that `read` can fetch. */
+  /**
+   * Compiles the graphs of `shape`, loads their weights and makes their sessions; where passes lie `apart`, each part when it is needed.
+   * `keep` names intermediates that `read` can fetch.
+   */
   static async open(
     runtime: Runtime,
     shape: Text2ImageShape,
-    options: { signal?: AbortSignal; onProgress?: OnProgress; keep?: readonly string[] } = {},
+    options: { signal?: AbortSignal; onProgress?: OnProgress; keep?: readonly string[]; apart?: boolean } = {},
   ): Promise<Text2Image> {
-    const { full, plans } = text2imagePlans(runtime, shape, options.keep);
-    const schedule = diffusionSchedule(shape.timesteps);
-    const set = await openSessions(runtime, plans, options);
-    const model = new Text2Image(runtime, full, set, schedule);
+    const { apart = false, keep, ...enter } = options;
+    const { full, plans } = text2imagePlans(runtime, shape, keep);
+    const groups = generateGroups(apart, shape.encoder !== undefined);
+    const set = new Residence(runtime, plans, { groups, carry: ['tokens'] });
+    const model = new Text2Image(runtime, full, set, diffusionSchedule(shape.timesteps), options.onProgress);
     try {
-      await model.writeTables();
+      if (!apart) await model.enter('iteration', enter);
     } catch (error) {
       set.destroy();
       throw error;
     }
     return model;
+  }
+
+  /** Brings a pass onto the device. Whether it has come just now. */
+  private async enter(pass: Pass, { signal, onProgress = this.onProgress }: EnterOptions = {}): Promise<boolean> {
+    const isNew = await this.set.enter(pass, { signal, onProgress });
+    if (!isNew || !this.set.group.includes('iteration')) return isNew;
+    this.timesWritten = false;
+    await this.writeTables();
+    return true;
   }
 
   private async writeTables(): Promise<void> {
@@ -93,19 +117,25 @@ export class Text2Image {
     });
   }
 
-  /** Runs the loop: afterwards the tokens of all pictures lie on the device, to be decoded. */
+  /** Runs the loop: afterwards the tokens of all pictures are there, to be decoded. */
   async run(job: Text2ImageJob): Promise<void> {
     const { device } = this.runtime;
+    const { pictures } = this.shape;
+    const none = () => new Float32Array(pictures * this.tokens * this.runtime.config.mar.tokenDim);
+    await this.enter('iteration', job);
     const stream = device.stream('text2image', job.signal);
     try {
-      await this.prefill(stream, job.prompts, job.given);
+      stream.write(this.set.buffer('tokens'), job.given ?? none());
+      await this.prefill(stream, job.prompts);
       for (const [k, iteration] of job.iterations.entries()) {
         if (k < (job.done ?? 0)) continue;
+        // a preview may have sent the loop away; its tokens come back with it
+        if (await this.enter('iteration', job)) await this.prefill(stream, job.prompts);
         await this.iterate(stream, job, k, iteration);
         await job.onIteration?.(k, () => stream.drain());
       }
       await stream.finish();
-      this.timesWritten = true;
+      this.timesWritten = this.set.group.includes('time');
     } catch (error) {
       await stream.abandon();
       throw error;
@@ -116,8 +146,8 @@ export class Text2Image {
     return this.shape.grid[0] * this.shape.grid[1];
   }
 
-  /** Prompts into the cache; tokens to what is given, or zero; time embeddings once. */
-  private async prefill(stream: Stream, prompts: PaddedRows, given?: Float32Array<ArrayBuffer>): Promise<void> {
+  /** Prompts into the cache; time embeddings once. */
+  private async prefill(stream: Stream, prompts: PaddedRows): Promise<void> {
     const { pictures, branches, text } = this.shape;
     if (prompts.rows !== pictures * branches || prompts.length > text)
       throw new ArgumentError(
@@ -131,7 +161,6 @@ export class Text2Image {
     write('ids', new Uint32Array(prompts.ids));
     write('text_past', new Uint32Array(prompts.rows));
     write('past', Uint32Array.from(prompts.lengths));
-    write('tokens', given ?? new Float32Array(pictures * this.tokens * this.runtime.config.mar.tokenDim));
     await this.set.get('text').encode(stream, { text: prompts.length });
   }
 
@@ -169,6 +198,7 @@ export class Text2Image {
 
   /** The same before clamping: f32 (16m, 16n, 3). */
   async decodeRaw(picture: number, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>> {
+    await this.enter('decode', { signal });
     const stream = this.runtime.device.stream('vae_decoder', signal);
     try {
       await this.set.get('decode').encode(stream, { picture });
@@ -182,6 +212,7 @@ export class Text2Image {
 
   /** Scaled latents (m·n, tokenDim) of a picture of exactly the size of the shape's encoder. */
   async encode(picture: Picture, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>> {
+    await this.enter('encode', { signal });
     const stream = this.runtime.device.stream('vae_encoder', signal);
     try {
       stream.write(this.set.buffer('pixels'), new Float32Array(toPixels(picture)));
@@ -196,7 +227,8 @@ export class Text2Image {
 
   /** Scaled latents of all pictures, (b·N, tokenDim). */
   async readTokens(): Promise<Float32Array<ArrayBuffer>> {
-    return this.set.get('decode').read('tokens');
+    const { group } = this.set;
+    return this.set.get(group.includes('place') ? 'place' : 'decode').read('tokens');
   }
 
   /** Runs the pass of an iteration again for every token, so that kept intermediates hold all rows; changes nothing else. */
