@@ -1,8 +1,7 @@
 /** Records into picture files of both formats. */
 import type { Picture } from '../src/harmon/index.ts';
-import { addJpegText } from '../src/harmon/jpeg_text.ts';
-import { encodeRecordedPng } from '../src/harmon/picture_text.ts';
-import { type PictureRecord, parametersText, recordJson } from '../src/harmon/record.ts';
+import { encodeRecordedPng, recordedJpeg } from '../src/harmon/picture_text.ts';
+import type { PictureRecord } from '../src/harmon/record.ts';
 import { encodeJpeg } from './pictures.ts';
 
 export { type PictureText, readPictureText } from '../src/harmon/picture_text.ts';
@@ -13,7 +12,5 @@ export async function encodeRecorded(
   record: PictureRecord,
   format: 'PNG' | 'JPEG',
 ): Promise<Uint8Array> {
-  return format === 'PNG'
-    ? encodeRecordedPng(picture, record)
-    : addJpegText(await encodeJpeg(picture), recordJson(record), parametersText(record));
+  return format === 'PNG' ? encodeRecordedPng(picture, record) : recordedJpeg(await encodeJpeg(picture), record);
 }

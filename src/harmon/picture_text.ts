@@ -1,6 +1,6 @@
 /** Records into PNG files, and out of PNG and JPEG files again. */
 import type { Picture } from './image.ts';
-import { jpegComment } from './jpeg_text.ts';
+import { addJpegText, jpegComment } from './jpeg_text.ts';
 import { encodePng, pngTexts, readPng } from './png.ts';
 import {
   PARAMETERS_KEYWORD,
@@ -15,6 +15,10 @@ import {
 export function encodeRecordedPng(picture: Picture, record: PictureRecord): Uint8Array {
   return encodePng(picture, { [RECORD_KEYWORD]: recordJson(record), [PARAMETERS_KEYWORD]: parametersText(record) });
 }
+
+/** A JPEG file with the same beside its pixels. */
+export const recordedJpeg = (jpeg: Uint8Array, record: PictureRecord): Uint8Array =>
+  addJpegText(jpeg, recordJson(record), parametersText(record));
 
 /** What the text of a picture file says of its making: our record, or only what another tool wrote. */
 export interface PictureText {

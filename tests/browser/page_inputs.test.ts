@@ -35,6 +35,7 @@ test('the kernels are timed in the page, and a result lies beside another', asyn
   const built = readdirSync(join(PAGE, 'peers')).some((name) => name.endsWith('.wasm'));
   await page.getByRole('button', { name: 'Device' }).click();
   const panel = page.getByRole('region', { name: 'Kernels' });
+  await panel.waitFor();
   const others = panel.getByRole('checkbox', { name: /onnxruntime-web, tfjs and jax-js/ });
   expect(await others.count()).toBe(built ? 1 : 0);
   expect(await panel.getByText('are not part of this build').count()).toBe(built ? 0 : 1);
@@ -81,7 +82,7 @@ test('a file let fall on the page and a picture of the clipboard come into the h
     const bytes = Uint8Array.from(atob('${png(32, 48, [200, 30, 30]).toString('base64')}'), (c) => c.charCodeAt(0));
     await navigator.clipboard.write([new ClipboardItem({ 'image/png': new Blob([bytes], { type: 'image/png' }) })]);
   })()`);
-  await page.getByTestId('picture').click();
+  await page.getByRole('heading', { name: 'Overtone' }).click();
   await page.keyboard.press('Control+V');
   await page.getByTestId('picture').getByText('32×48').waitFor();
   expect(await titles(page)).toHaveLength(2);
@@ -157,11 +158,24 @@ test('a drawing is a picture to ask about', async () => {
 
 test('two pinned pictures lie under a slider, by keys alone', async () => {
   const { page } = watched;
-  await page.getByTestId('picture').click();
+  await page.getByRole('heading', { name: 'Overtone' }).click(); // no field has the focus
   await page.keyboard.press('?');
-  await page.getByRole('heading', { name: 'Keys' }).waitFor();
+  const keys = page.getByRole('heading', { name: 'Keys' });
+  await keys.waitFor();
   await page.keyboard.press('Escape');
-  for (const key of ['p', 'ArrowRight', 'p', 'f', 'c']) await page.keyboard.press(key);
+  await keys.waitFor({ state: 'detached' }); // keys do nothing behind a dialog
+  const pinned = page.getByTestId('strip').locator('.pinned');
+  const first = (await page.getByTestId('strip').getByRole('button').first().getAttribute('aria-label'))!;
+  await page.getByTestId('strip').getByRole('button', { name: first }).click();
+  await page.keyboard.press('p');
+  await expect.poll(() => pinned.count()).toBe(1);
+  await page.keyboard.press('ArrowRight');
+  const current = () => page.getByTestId('strip').locator('[aria-current]').getAttribute('aria-label');
+  await expect.poll(current).not.toBe(first);
+  await page.keyboard.press('p');
+  await expect.poll(() => pinned.count()).toBe(2);
+  await page.keyboard.press('f');
+  await page.keyboard.press('c');
   const slider = page.getByRole('slider', { name: 'Where the first picture ends and the second begins' });
   await slider.focus();
   await page.keyboard.press('End');

@@ -9,6 +9,7 @@ import { decode, encode } from 'fast-png';
 import { zipSync } from 'fflate';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { readPictureText } from '../../src/harmon/picture_text.ts';
 import { type PageHost, hostPage } from '../support/built_page.ts';
 import type { Watched } from '../support/chromium.ts';
 import { SLOW, difference, expectAccessible, field, make, shown } from '../support/page_actions.ts';
@@ -94,6 +95,17 @@ test('a link, a command line and code make the same picture', async () => {
     timesteps: 5,
     guidancePrompt: "it's blurry",
   });
+  expect(problems).toEqual([]);
+});
+
+test('a JPEG remembers how it was made', async () => {
+  const { page, problems } = watched;
+  const saving = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save as JPEG' }).click();
+  const download = await saving;
+  expect(download.suggestedFilename()).toMatch(/\.jpg$/);
+  const { record } = readPictureText(readFileSync(await download.path()), 'saved.jpg');
+  expect(record).toMatchObject({ prompt: PROMPT, seed: SEED, imageSize: [SIDE, SIDE], iterations: 2 });
   expect(problems).toEqual([]);
 });
 

@@ -1,4 +1,5 @@
 /** Pictures of the history out of the page as files, and back in. */
+import { recordedJpeg } from '../../src/harmon/picture_text.ts';
 import { bringIn } from './history_actions.ts';
 import { fileName } from './logic/file_name.ts';
 import type { Entry } from './logic/history.ts';
@@ -6,6 +7,7 @@ import { problemOf } from './logic/problem.ts';
 import { chosen, entries, notice } from './state.ts';
 import { archiveOf, readArchive } from './store/archive.ts';
 import { readPicture } from './store/pictures.ts';
+import { decodeBlob, encodeJpeg } from './store/pixels.ts';
 
 /** Hands a file to the browser's downloads. */
 export function download(blob: Blob, name: string): void {
@@ -27,6 +29,14 @@ export async function attempt(task: () => Promise<void>): Promise<void> {
 
 export const savePicture = (entry: Entry): Promise<void> =>
   attempt(async () => download(await readPicture(entry.id), fileName(entry)));
+
+/** Saves a picture as JPEG, which remembers how it was made as the PNG does. */
+export const saveJpeg = (entry: Entry): Promise<void> =>
+  attempt(async () => {
+    const jpeg = await encodeJpeg(await decodeBlob(await readPicture(entry.id), 'The picture'));
+    const bytes = new Uint8Array(entry.record ? recordedJpeg(jpeg, entry.record) : jpeg);
+    download(new Blob([bytes], { type: 'image/jpeg' }), fileName(entry, 'jpg'));
+  });
 
 export const exportChosen = (): Promise<void> =>
   attempt(async () => {

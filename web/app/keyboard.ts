@@ -1,6 +1,6 @@
 /** What the keys do. Letters do nothing while a field has the focus, and nothing behind a dialog. */
 import { tinykeys } from 'tinykeys';
-import { savePicture } from './archive_actions.ts';
+import { saveJpeg, savePicture } from './archive_actions.ts';
 import { closeEditor, openEditor, redoStroke, sizeBrush, tool, undoStroke, vary } from './editor.ts';
 import { remove, toggleFavourite, togglePin, walk } from './history_actions.ts';
 import { incomingRecord } from './incoming.ts';
@@ -40,6 +40,7 @@ const COMMANDS: Readonly<Record<Command, () => void>> = {
   },
   'draw-seed': () => setDraft({ seed: randomSeed() }),
   save: () => selectedEntry.value && void savePicture(selectedEntry.value),
+  'save-jpeg': () => selectedEntry.value && void saveJpeg(selectedEntry.value),
   delete: () => selected.value !== undefined && !editing.value && void remove([selected.value]),
   brush: () => (tool.value = 'brush'),
   eraser: () => (tool.value = 'eraser'),

@@ -77,6 +77,7 @@ export function settingsDiffer(a: Entry, b: Entry): string[] {
     'guidance prompt': `“${record.guidancePrompt}”`,
     temperature: String(record.temperature),
     timesteps: String(record.timesteps),
+    edited: record.edit ? 'yes' : 'no',
     model: record.model.name,
   });
   const [before, after] = [rows(a.record), rows(b.record)];

@@ -14,6 +14,7 @@ export type Command =
   | 'make-mode'
   | 'settings'
   | 'save'
+  | 'save-jpeg'
   | 'delete'
   | 'brush'
   | 'eraser'
@@ -57,6 +58,7 @@ export const KEY_BINDINGS: readonly KeyBinding[] = [
   { command: 'settings', keys: ['r'], shown: 'R', text: 'Use the picture’s settings' },
   { command: 'draw-seed', keys: ['d'], shown: 'D', text: 'Draw a seed' },
   { command: 'save', keys: ['s'], shown: 'S', text: 'Save the file' },
+  { command: 'save-jpeg', keys: ['j'], shown: 'J', text: 'Save as JPEG' },
   { command: 'delete', keys: ['Delete', 'Backspace'], shown: 'Del', text: 'Delete' },
   { command: 'brush', keys: ['b'], shown: 'B', text: 'Mask: brush' },
   { command: 'eraser', keys: ['x'], shown: 'X', text: 'Mask: eraser' },

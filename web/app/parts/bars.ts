@@ -7,9 +7,9 @@ export function bars(
   rows: readonly { readonly name: string; readonly ms: number }[],
   height: number,
 ): { destroy(): void } {
-  const style = getComputedStyle(place);
-  const ink = style.color;
-  const accent = style.getPropertyValue('--accent').trim() || ink;
+  const style = getComputedStyle(place); // which follows the page's colours
+  const ink = () => style.color;
+  const accent = () => style.getPropertyValue('--accent').trim() || ink();
   const seconds = rows.map(({ ms }) => ms / 1000);
   const axis = { stroke: ink, grid: { show: false }, ticks: { show: false }, font: `12px ${style.fontFamily}` };
   const size = () => ({ width: Math.max(200, place.clientWidth), height });
@@ -42,8 +42,12 @@ export function bars(
   );
   const watch = new ResizeObserver(() => chart.setSize(size()));
   watch.observe(place);
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  const recolour = () => chart.redraw();
+  dark.addEventListener('change', recolour);
   return {
     destroy() {
+      dark.removeEventListener('change', recolour);
       watch.disconnect();
       chart.destroy();
     },

@@ -5,14 +5,13 @@
  */
 import { Columns2, SquareSplitHorizontal, X } from 'lucide';
 import { useState } from 'preact/hooks';
-import { settingsDiffer, titleOf } from '../logic/history.ts';
+import { type Entry, settingsDiffer, titleOf } from '../logic/history.ts';
 import { comparing, pinnedEntries } from '../state.ts';
 import { IconButton } from './icon.tsx';
 import { PictureImage } from './picture_image.tsx';
 
 export function CompareStage() {
   const [a, b] = pinnedEntries.value;
-  const differences = settingsDiffer(a, b);
   const close = () => (comparing.value = undefined);
   return (
     <section class="compare" aria-label="Compare">
@@ -32,9 +31,14 @@ export function CompareStage() {
         />
         <IconButton of={X} name="Stop comparing" keys="Esc" onClick={close} />
       </div>
-      <p class="how">{differences.length > 0 ? differences.join(' · ') : 'Made with the same settings.'}</p>
+      <p class="how">{inWords(a, b)}</p>
     </section>
   );
+}
+
+function inWords(a: Entry, b: Entry): string {
+  if (!a.record || !b.record) return 'How both were made is not known.';
+  return settingsDiffer(a, b).join(' · ') || 'Made with the same settings.';
 }
 
 function Slider() {

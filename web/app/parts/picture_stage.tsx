@@ -3,6 +3,7 @@ import {
   Columns2,
   Download,
   Heart,
+  ImageDown,
   type IconNode,
   MessageCircle,
   Paintbrush,
@@ -13,7 +14,7 @@ import {
   SquareSplitHorizontal,
   Trash2,
 } from 'lucide';
-import { savePicture } from '../archive_actions.ts';
+import { saveJpeg, savePicture } from '../archive_actions.ts';
 import { openEditor, vary } from '../editor.ts';
 import { remove, toggleFavourite, togglePin } from '../history_actions.ts';
 import { incomingRecord } from '../incoming.ts';
@@ -100,6 +101,7 @@ function PictureActions({ entry }: { entry: Entry }) {
       )}
       {record && <IconButton of={Share2} name="Copy as" onClick={() => (dialog.value = 'share')} />}
       <IconButton of={Download} name="Save the file" keys="S" onClick={() => void savePicture(entry)} />
+      <IconButton of={ImageDown} name="Save as JPEG" keys="J" onClick={() => void saveJpeg(entry)} />
       <IconButton of={Trash2} name={`Delete ${titleOf(entry)}`} keys="Delete" onClick={() => void remove([id])} />
     </div>
   );

@@ -3,6 +3,7 @@ import type { Picture } from '../../../src/harmon/index.ts';
 
 /** Most pixels of a picture that is read. */
 const MAX_PIXELS = 64_000_000;
+const JPEG_QUALITY = 0.92;
 
 /** Reads any picture that the browser can show. @throws Error in one sentence. */
 export async function decodeBlob(blob: Blob, name: string): Promise<Picture> {
@@ -25,6 +26,15 @@ export async function decodeBlob(blob: Blob, name: string): Promise<Picture> {
   } finally {
     bitmap.close();
   }
+}
+
+/** A JPEG file of a picture. @throws Error in one sentence where the browser makes none. */
+export async function encodeJpeg(picture: Picture): Promise<Uint8Array> {
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  canvas.getContext('2d')!.putImageData(toImageData(picture), 0, 0);
+  const blob = await canvas.convertToBlob({ type: 'image/jpeg', quality: JPEG_QUALITY });
+  if (blob.type !== 'image/jpeg') throw new Error('This browser makes no JPEG files: save the picture as PNG.');
+  return new Uint8Array(await blob.arrayBuffer());
 }
 
 export function fromImageData({ width, height, data }: ImageData): Picture {
