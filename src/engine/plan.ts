@@ -2,6 +2,7 @@
  * A plan: a graph compiled for one set of limits. Ops are fused and lowered to dispatches, weights get their stored form, intermediates their
  * memory. It owns nothing on the GPU; it can be printed and compared.
  */
+import type { MatrixShape } from '../../shaders/linear_matrix.ts';
 import { type Choice, type Choices, choiceKey } from './choice.ts';
 import { type Dtype, bytesOf } from './dtype.ts';
 import { GraphError, OvertoneError } from './errors.ts';
@@ -39,6 +40,8 @@ export interface PlanLimits {
   readonly maxComputeWorkgroupStorageSize?: number;
   /** Lanes of a subgroup where the device has subgroups of one fixed size; kernels that use none without. */
   readonly subgroupSize?: number;
+  /** Shape of a subgroup's matrices where kernels may use them. */
+  readonly subgroupMatrix?: MatrixShape;
   /** Vendor and architecture of the adapter, for defaults that follow its class. */
   readonly vendor?: string;
   readonly architecture?: string;
@@ -97,6 +100,7 @@ export const DEFAULT_LIMITS = {
   maxTextureDimension2D: 8192,
   maxComputeWorkgroupStorageSize: 16384,
   subgroupSize: undefined,
+  subgroupMatrix: undefined,
   vendor: '',
   architecture: '',
 } as const satisfies PlanLimits;
@@ -124,6 +128,7 @@ function limitsOf(options: PlanOptions): Limits {
     maxTextureDimension2D: options.maxTextureDimension2D ?? maxTextureDimension2D,
     maxComputeWorkgroupStorageSize: options.maxComputeWorkgroupStorageSize ?? maxComputeWorkgroupStorageSize,
     subgroupSize: options.subgroupSize,
+    subgroupMatrix: options.subgroupMatrix,
     vendor: options.vendor ?? vendor,
     architecture: options.architecture ?? architecture,
   };

@@ -2,6 +2,7 @@
 import type { MatrixStorage } from '../../../shaders/common.ts';
 import { linearShader, linearTile } from '../../../shaders/linear.ts';
 import { linearMatvecShader, matvecOutputs } from '../../../shaders/linear_matvec.ts';
+import { linearMatrixShader, matrixTile } from '../../../shaders/linear_matrix.ts';
 import type { EpilogueOptions, LinearOptions } from '../../../shaders/linear_parts.ts';
 import { linearSumShader, sumLanes } from '../../../shaders/linear_sum.ts';
 import { linearTileShader } from '../../../shaders/linear_tile.ts';
@@ -31,7 +32,7 @@ export function lowerRows({ inputs, attrs, output }: Node<LinearAttrs>, context:
   const kernel = single
     ? matvec(facts, context)
     : vectorK && !isSoftware(context.limits)
-      ? tiled(tileForm(height, facts, context))
+      ? gpuKernel(tileForm(height, facts, context), context.limits)
       : plain;
   const { offset, stride } = placement(x);
   return parts.flatMap(({ weight, part, start, rows: own }): Dispatch[] => {
@@ -101,7 +102,14 @@ function matvec(facts: ProductFacts, context: Lowering): Kernel {
   };
 }
 
-function tiled({ tile: name, chunk, apart }: TileForm): Kernel {
+function gpuKernel(form: TileForm | 'matrix', { subgroupMatrix: shape, subgroupSize: lanes }: Limits): Kernel {
+  if (form === 'matrix')
+    return {
+      label: 'linear_matrix',
+      make: (options) => linearMatrixShader({ ...options, shape: shape!, lanes: lanes! }),
+      groups: (rows, columns) => mul(ceilDiv(rows, matrixTile), ceilDiv(columns, matrixTile)),
+    };
+  const { tile: name, chunk, apart } = form;
   const tile = TILES[name];
   const sum = apart ? 'chunk' : chunk ? 'chunks' : 'whole';
   return {

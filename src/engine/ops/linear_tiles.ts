@@ -1,10 +1,11 @@
 /**
- * Which tile of workgroup memory computes a product of several rows on a GPU, and whether K is split. Software adapters, whose workgroup memory is
+ * Which tile of workgroup memory computes a product of several rows on a GPU, whether K is split, or whether a subgroup's matrices do it. Software adapters, whose workgroup memory is
  * no faster than storage, need 2.5 times as long by tiles, and by split K what the second dispatch adds: they are not asked.
  */
+import { matrixFits } from '../../../shaders/linear_matrix.ts';
 import type { LinearTile } from '../../../shaders/linear_tile.ts';
 import { type Dim, maximum } from '../extent.ts';
-import type { Lowering } from '../op.ts';
+import type { Limits, Lowering } from '../op.ts';
 
 /** Of 64, 256 and 256 invocations, in 8, 16 and 16 KiB. */
 export const TILES = {
@@ -43,10 +44,12 @@ type FormName = keyof typeof FORMS;
  * The tile that the rows fill, on NVIDIA's GPUs, which have registers enough, the large one where there are many of it. Those of few rows take the
  * chunks of a split K apart. All forms of one chunk give the same bits.
  */
-export function tileForm(height: Dim, facts: ProductFacts, context: Lowering): TileForm {
+export function tileForm(height: Dim, facts: ProductFacts, context: Lowering): TileForm | 'matrix' {
   const most = maximum(height);
   const { columns, depth } = facts;
-  const chunk = chunkOf(facts, context);
+  const sum = sumOf(facts, context);
+  if (sum === 'matrix') return sum;
+  const chunk = sum === 'whole' ? undefined : 32 * Math.ceil(depth / 32 / PARTS[sum]);
   const pick = (...names: [FormName, ...FormName[]]): TileForm => ({
     ...FORMS[context.pick({ rows: height, ...facts }, names)],
     chunk,
@@ -61,20 +64,22 @@ export function tileForm(height: Dim, facts: ProductFacts, context: Lowering): T
     : pick('tile_64', 'tile_128', 'tile_32');
 }
 
+/** Chunks of a split K: their steps are a multiple of every tile's. */
+const PARTS = { split_4: 4, split_8: 8 } as const;
+type Sum = 'whole' | keyof typeof PARTS | 'matrix';
+
 /**
- * Steps of K that are added up by themselves, a multiple of every tile's; undefined for all of K. Another sum than that of the whole, so that it
- * must not depend on the rows: it is for narrow products, whose few rows would occupy few workgroups and walk a long way.
+ * How a product is summed up, which must not depend on the rows, as the bits follow it. K is split for narrow products, whose few rows would occupy
+ * few workgroups and walk a long way. Matrices are a tuner's choice: nothing has measured them yet.
  */
-function chunkOf(facts: ProductFacts, context: Lowering): number | undefined {
-  const { columns, depth } = facts;
-  if (depth < 1024) return undefined;
-  const names = columns > 4096 ? ORDERS.wide : depth < 4096 ? ORDERS.short : ORDERS.long;
-  const parts = { whole: 1, split_4: 4, split_8: 8 }[context.pick({ ...facts }, names)];
-  return parts === 1 ? undefined : 32 * Math.ceil(depth / 32 / parts);
+function sumOf(facts: ProductFacts, context: Lowering): Sum {
+  const { columns, depth, weight } = facts;
+  const pick = (...names: [Sum, ...Sum[]]): Sum =>
+    context.pick({ ...facts }, hasMatrices(context.limits) && weight !== 'f32' ? [...names, 'matrix'] : names);
+  if (depth < 1024) return pick('whole');
+  if (columns > 4096) return pick('whole', 'split_4', 'split_8');
+  return depth < 4096 ? pick('split_4', 'whole', 'split_8') : pick('split_8', 'whole', 'split_4');
 }
 
-const ORDERS = {
-  wide: ['whole', 'split_4', 'split_8'],
-  short: ['split_4', 'whole', 'split_8'],
-  long: ['split_8', 'whole', 'split_4'],
-} as const;
+const hasMatrices = ({ subgroupMatrix, subgroupSize }: Limits): boolean =>
+  !!subgroupMatrix && !!subgroupSize && matrixFits(subgroupMatrix, subgroupSize);
