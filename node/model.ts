@@ -15,7 +15,15 @@ import {
   isQuantised,
   throwIfAborted,
 } from '../src/engine/index.ts';
-import { Harmon, type HarmonConfig, harmonConfigs, parseConfig } from '../src/harmon/index.ts';
+import {
+  Harmon,
+  type HarmonConfig,
+  type MemoryNeed,
+  type MemoryOptions,
+  harmonConfigs,
+  parseConfig,
+} from '../src/harmon/index.ts';
+import { checkMemory } from '../src/harmon/arrangement.ts';
 import {
   type Cures,
   type OpenModel,
@@ -30,6 +38,7 @@ import {
 } from '../src/harmon/open.ts';
 import { MANIFEST, parseManifest } from '../src/harmon/manifest.ts';
 import { checkKeys } from '../src/harmon/options.ts';
+import { settledForm } from '../src/harmon/planned.ts';
 import { openDevice } from './device.ts';
 import { type FileSource, fileSource } from './files.ts';
 import type { HubOptions } from './hub/download.ts';
@@ -38,7 +47,7 @@ import { packageFile } from './package.ts';
 import { wordFor } from './word_for.ts';
 
 /** Which files make up the model; none of them means the embedded model. */
-export interface ModelPaths {
+export interface ModelPaths extends MemoryOptions {
   /**
    * Folder with config.json, tokenizer.json and weights (`*.pth`, `*.ckpt`, `*.safetensors`, sharded with its index), or `hf:owner/name@revision`,
    * which is fetched into the cache folder. The other paths may be `hf:owner/name/file@revision`.
@@ -54,8 +63,6 @@ export interface ModelPaths {
   readonly config?: string;
   /** Path of a tokenizer.json; the one beside the weights without. */
   readonly tokenizer?: string;
-  /** Keeps matrices on the device in fewer bits: `q8` or `q4`. */
-  readonly quantise?: Quantised;
 }
 
 /** A model's files, open and checked against each other; `close` gives the descriptors back. */
@@ -63,6 +70,9 @@ export interface ModelFiles extends OpenModel {
   /** The tokenizer.json that the tokenizer is from. */
   readonly tokenizerPath: string;
   readonly quantise?: Quantised;
+  readonly memory?: number;
+  /** What the task that must fit takes at its fullest, where `memory` is limited. */
+  readonly need?: MemoryNeed;
   close(): Promise<void>;
 }
 
@@ -106,6 +116,8 @@ const KEYS: Record<keyof OpenHarmonOptions, true> = {
   config: true,
   tokenizer: true,
   quantise: true,
+  memory: true,
+  fit: true,
   device: true,
   choices: true,
   signal: true,
@@ -126,6 +138,7 @@ function checkOptions(options: OpenHarmonOptions): void {
     throw new ArgumentError(`[openHarmon] quantise must be q8 or q4 but is ${String(options.quantise)}`);
   if (options.onDownload !== undefined && typeof options.onDownload !== 'function')
     throw new ArgumentError(`[openHarmon] onDownload must be a function but is ${wordFor(options.onDownload)}`);
+  checkMemory('openHarmon', options.memory);
   if (options.choices !== undefined && !(options.choices instanceof Map))
     throw new ArgumentError(`[openHarmon] choices must be a Map of names by key but is ${wordFor(options.choices)}`);
 }
@@ -162,7 +175,7 @@ export async function openModelFiles(
     const tokenizer = await tokenizerOf(config, beside, tokenizerFile, () => embeddedText('tokenizer.json'), cures);
     throwIfAborted(signal, 'open');
     const tokenizerPath = tokenizerFile?.name ?? join(embeddedModel(), 'tokenizer.json');
-    return { config, tokenizer, tokenizerPath, weights, quantise: paths.quantise, close };
+    return { config, tokenizer, tokenizerPath, weights, ...settledForm(paths, config, weights), close };
   } catch (error) {
     await close();
     throw error;

@@ -1,17 +1,16 @@
 /** Opening Harmon in the thread that calls: its files, then the GPU. */
-import { type Device, type Quantised, throwIfAborted } from '../src/engine/index.ts';
-import { Harmon } from '../src/harmon/index.ts';
+import { type Device, throwIfAborted } from '../src/engine/index.ts';
+import { Harmon, type MemoryOptions } from '../src/harmon/index.ts';
+import { settledForm } from '../src/harmon/planned.ts';
 import { ensure } from './cached.ts';
 import { openDevice } from './device.ts';
 import { embeddedUrls } from './embedded.ts';
 import { type OpenFilesOptions, embeddedFiles, openModelFiles } from './files.ts';
 import { type ModelSource, filesOf, sentSource } from './source.ts';
 
-export interface OpenModelOptions extends OpenFilesOptions {
+export interface OpenModelOptions extends OpenFilesOptions, MemoryOptions {
   /** A device to share, which stays its owner's; without, the model opens its own and destroys it with itself. */
   readonly device?: Device;
-  /** Keeps matrices on the device in fewer bits: `q8` or `q4`. */
-  readonly quantise?: Quantised;
 }
 
 /**
@@ -23,9 +22,10 @@ export async function openModel(source: ModelSource, options: OpenModelOptions =
   let own: Device | undefined;
   try {
     const model = await openModelFiles(files, embeddedFiles(embeddedUrls()), options);
+    const form = settledForm(options, model.config, model.weights);
     const device = options.device ?? (own = await openDevice());
     throwIfAborted(options.signal, 'open');
-    return owning(Harmon.open({ ...model, device, quantise: options.quantise }), () => {
+    return owning(Harmon.open({ ...model, ...form, device }), () => {
       own?.destroy();
       files.release?.();
     });

@@ -1,13 +1,15 @@
 /** Harmon in a worker, with the interface of the direct one. */
-import { ArgumentError, GpuError, type OvertoneError, type Quantised } from '../src/engine/index.ts';
+import { ArgumentError, GpuError, type OvertoneError } from '../src/engine/index.ts';
 import type {
   DescribeOptions,
+  FitRequest,
   GenerateOptions,
   GenerateProgress,
   GenerateState,
   GeneratedPicture,
   Harmon,
   HarmonConfig,
+  MemoryOptions,
   Picture,
 } from '../src/harmon/index.ts';
 import { checkCallbacks } from '../src/harmon/request.ts';
@@ -24,9 +26,8 @@ import { type WireError, fromWire } from './rpc/errors.ts';
 import { type ModelSource, type SentSource, sentSource } from './source.ts';
 import type { DescribeArgs, DescribeItem, GenerateArgs, GenerateItem, LostEvent, OpenArgs } from './worker_methods.ts';
 
-export interface OpenInWorkerOptions extends OpenFilesOptions {
-  /** Keeps matrices on the device in fewer bits: `q8` or `q4`. */
-  readonly quantise?: Quantised;
+export interface OpenInWorkerOptions extends OpenFilesOptions, Omit<MemoryOptions, 'fit'> {
+  readonly fit?: FitRequest;
   /** A worker that runs the package's `dist/web/worker.js`, or what makes one each time that one is needed; one of its own without. */
   readonly worker?: Worker | (() => Worker);
   /** How soon a silent worker counts as hung: 20 s without. */
@@ -84,7 +85,7 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
   async restart(options: OpenFilesOptions = {}): Promise<void> {
     this.checkAlive();
     this.end(new WorkerError('[worker] the task must end before the worker is restarted but had not: start it again'));
-    const { worker: given, heartbeat, quantise } = this.options;
+    const { worker: given, heartbeat, quantise, memory, fit } = this.options;
     const worker = given instanceof Worker ? given : (given ?? ownWorker)();
     const client = new Client(worker, (error) => this.die(worker, error), heartbeat);
     this.worker = worker;
@@ -94,7 +95,7 @@ export class WorkerHarmon implements Pick<Harmon, 'config' | 'generate' | 'descr
     client.on<RecoveringEvent>('recovering', (event) => this.tell('recovering', event));
     client.on<undefined>('recovered', () => this.tell('recovered', undefined));
     client.on<WireError>('unrecovered', (error) => this.tell('unrecovered', fromWire(error)));
-    const args: OpenArgs = { source: this.source, urls: embeddedUrls(), quantise };
+    const args: OpenArgs = { source: this.source, urls: embeddedUrls(), quantise, memory, fit };
     const { signal, onProgress } = options;
     const onItem = (progress: OpenProgress) => onProgress?.(progress);
     this.opened = await client.call<HarmonConfig>('open', args, { signal, onItem });

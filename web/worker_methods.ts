@@ -10,6 +10,7 @@ import {
   type Picture,
 } from '../src/harmon/index.ts';
 import { identifyModel } from '../src/harmon/model_hash.ts';
+import { settledForm } from '../src/harmon/planned.ts';
 import type { OpenModel } from '../src/harmon/open.ts';
 import type { ModelIdentity } from '../src/harmon/record.ts';
 import { browserHost, ensureIn, verifyIn } from './cache.ts';
@@ -22,7 +23,7 @@ import { Moved } from './rpc/messages.ts';
 import { type SentSource, filesOf } from './source.ts';
 import type { Call, Method } from './rpc/serve.ts';
 
-export interface OpenArgs extends Pick<OpenModelOptions, 'quantise'> {
+export interface OpenArgs extends Pick<OpenModelOptions, 'quantise' | 'memory' | 'fit'> {
   readonly source: SentSource;
   /** Addresses of the embedded model's files, which the page knows. */
   readonly urls: Readonly<Record<string, string>>;
@@ -52,7 +53,7 @@ export interface LostEvent {
 
 /** `emit` tells the page what belongs to no call. */
 export function modelMethods(emit: Emit): Record<string, Method> {
-  let opened: { files: FileSet; model: OpenModel; quantise: OpenArgs['quantise'] } | undefined;
+  let opened: { files: FileSet; model: OpenModel; form: ReturnType<typeof settledForm> } | undefined;
   let device: Device | undefined;
   let recovering: RecoveringModel | undefined;
   const runs = new Map<number, GenerateProgress>();
@@ -75,13 +76,13 @@ export function modelMethods(emit: Emit): Record<string, Method> {
   };
   /** Puts the open files on a device of their own. */
   const onDevice = async (): Promise<Harmon> => {
-    const { model, quantise } = alive(opened);
+    const { model, form } = alive(opened);
     const fresh = await openDevice();
     device = fresh;
     void fresh.gpu.lost.then(({ reason, message }) => {
       if (device === fresh) emit('lost', { reason, message });
     });
-    return Harmon.open({ ...model, device: fresh, quantise });
+    return Harmon.open({ ...model, ...form, device: fresh });
   };
   const start = async (): Promise<HarmonConfig> => {
     close();
@@ -103,12 +104,13 @@ export function modelMethods(emit: Emit): Record<string, Method> {
   };
 
   return {
-    async open({ source, urls, quantise }: OpenArgs, { signal, tell }: Call): Promise<HarmonConfig> {
+    async open({ source, urls, ...memory }: OpenArgs, { signal, tell }: Call): Promise<HarmonConfig> {
       phases.start('open');
       const options = { signal, onProgress: tell };
       const files = await filesOf(source, urls, options, ensureHere);
       try {
-        opened = { files, model: await openModelFiles(files, embeddedFiles(urls), options), quantise };
+        const model = await openModelFiles(files, embeddedFiles(urls), options);
+        opened = { files, model, form: settledForm(memory, model.config, model.weights) };
       } catch (error) {
         files.release?.();
         throw error;
@@ -170,8 +172,12 @@ export function modelMethods(emit: Emit): Record<string, Method> {
     },
 
     identity(_: undefined, { signal }: Call): Promise<ModelIdentity> {
-      const { model, quantise } = alive(opened);
-      return identifyModel({ ...model, quantise }, (bytes) => crypto.subtle.digest('SHA-256', bytes), signal);
+      const { model, form } = alive(opened);
+      return identifyModel(
+        { ...model, quantise: form.quantise },
+        (bytes) => crypto.subtle.digest('SHA-256', bytes),
+        signal,
+      );
     },
     deviceInfo: (): DeviceInfo => deviceInfo(alive(device)),
     memory: (): MemoryUse => memoryUse(alive(device)),

@@ -47,7 +47,7 @@ export async function batch(options: BatchOptions, context: Context): Promise<vo
   for (const entry of share) if ('problem' in entry) refuse(entry);
 
   await withModel(
-    options,
+    { ...options, fit: (config) => ({ task: 'generate', imageSize: settleMaking(options, config).imageSize }) },
     context,
     async (config, files) => {
       const making = settleMaking(options, config);

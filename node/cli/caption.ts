@@ -14,7 +14,7 @@ import { identify } from '../model_hash.ts';
 import { decodePicture } from '../pictures.ts';
 import { type Caption, captionLine, isSameQuestion, readCaptions } from './caption_lines.ts';
 import { readPictureFile, readPrompt } from './input.ts';
-import { type Context, defaultSide, withModel } from './session.ts';
+import { type Context, defaultSide, describing, withModel } from './session.ts';
 import { phasesText } from './timing.ts';
 import { quote } from './values.ts';
 import { counted, visible } from './wording.ts';
@@ -62,7 +62,7 @@ export async function caption(options: CaptionOptions, context: Context): Promis
     model: config.name,
     model_hash: (await identify(files, signal)).hash,
   });
-  await withModel(options, context, plan, async (model, request, watch) => {
+  await withModel({ ...options, fit: describing(options) }, context, plan, async (model, request, watch) => {
     const step = progress.step('Pictures', names.length);
     for (const [i, file] of names.entries()) {
       try {

@@ -4,7 +4,7 @@ import type { ModelFiles, ModelPaths } from '../model.ts';
 import { identify } from '../model_hash.ts';
 import { requestOf, settleMaking } from './making.ts';
 import { checkOutput, fillName } from './output_file.ts';
-import { type Context, describePicture, makePictures, withModel } from './session.ts';
+import { type Context, bothTasks, describePicture, makePictures, withModel } from './session.ts';
 import { phasesText, stopwatch } from './timing.ts';
 import { visible } from './wording.ts';
 
@@ -30,39 +30,44 @@ export async function demo(options: DemoOptions, context: Context): Promise<void
     await output.reserve(...making.imageSize, context.signal);
     return { making, question: config.question, identity: await identify(files, context.signal) };
   };
-  await withModel(options, context, plan, async (model, { making, question, identity }, watch) => {
-    const adapter = model.device.description;
-    say('Adapter', adapter);
-    say('Model', visible(model.config.name));
-    say('Prompt', prompt);
-    const request = { ...requestOf(making), prompt, seed, batchSize: 1 };
-    const [picture] = await makePictures(model, request, context, watch);
-    await output.save(picture, { prompt, seed, ...making, model: identity, adapter });
-    watch.mark('save');
-    const drawing = watch.seconds();
-    say(
-      'Picture',
-      `${visible(output.path)} (${picture.width}×${picture.height}, ${ITERATIONS} iterations, seed ${seed})`,
-    );
-    say('Time', phasesText(drawing));
-    say('Question', visible(question));
-    const describing = stopwatch();
-    let label = 'Answer';
-    const { text, ids } = await describePicture(model, picture, {}, context, describing, (piece) => {
-      if (label) say(label, piece, '');
-      else if (!json) context.print(piece);
-      label = '';
-    });
-    const answering = describing.seconds();
-    if (json) {
-      const made = { output: output.path, prompt, seed, iterations: ITERATIONS, seconds: drawing };
-      const answered = { question, text, output_ids: ids, seconds: answering };
-      context.print(
-        `${JSON.stringify({ adapter, model: model.config.name, text2image: made, image2text: answered })}\n`,
+  await withModel(
+    { ...options, fit: bothTasks() },
+    context,
+    plan,
+    async (model, { making, question, identity }, watch) => {
+      const adapter = model.device.description;
+      say('Adapter', adapter);
+      say('Model', visible(model.config.name));
+      say('Prompt', prompt);
+      const request = { ...requestOf(making), prompt, seed, batchSize: 1 };
+      const [picture] = await makePictures(model, request, context, watch);
+      await output.save(picture, { prompt, seed, ...making, model: identity, adapter });
+      watch.mark('save');
+      const drawing = watch.seconds();
+      say(
+        'Picture',
+        `${visible(output.path)} (${picture.width}×${picture.height}, ${ITERATIONS} iterations, seed ${seed})`,
       );
-    } else {
-      context.print('\n');
-      say('Time', phasesText(answering));
-    }
-  });
+      say('Time', phasesText(drawing));
+      say('Question', visible(question));
+      const describing = stopwatch();
+      let label = 'Answer';
+      const { text, ids } = await describePicture(model, picture, {}, context, describing, (piece) => {
+        if (label) say(label, piece, '');
+        else if (!json) context.print(piece);
+        label = '';
+      });
+      const answering = describing.seconds();
+      if (json) {
+        const made = { output: output.path, prompt, seed, iterations: ITERATIONS, seconds: drawing };
+        const answered = { question, text, output_ids: ids, seconds: answering };
+        context.print(
+          `${JSON.stringify({ adapter, model: model.config.name, text2image: made, image2text: answered })}\n`,
+        );
+      } else {
+        context.print('\n');
+        say('Time', phasesText(answering));
+      }
+    },
+  );
 }

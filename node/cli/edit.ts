@@ -58,14 +58,24 @@ export async function edit(options: EditCommandOptions, context: Context): Promi
   const seed = (options.seed === 'new' ? undefined : (options.seed ?? from?.seed)) ?? randomSeed();
   const output = await checkOutput(fillName(options.output, { seed, prompt }));
   const { variation, extend } = options;
+  const layOut = (config: HarmonConfig): { asked: EditOptions; laidOut: Edit } => {
+    checkSize(picture, config);
+    const asked =
+      from && !saysWhat(options) ? rememberedEdit(from.edit, picture, config) : { picture, mask, variation, extend };
+    return { asked, laidOut: editOf(asked, config) };
+  };
   await withModel(
-    { ...options, quantise: options.quantise ?? rememberedForm(from) },
+    {
+      ...options,
+      quantise: options.quantise ?? rememberedForm(from),
+      fit(config) {
+        const { grid } = layOut(config).laidOut;
+        return { task: 'generate', imageSize: [16 * grid[1], 16 * grid[0]] };
+      },
+    },
     context,
     async (config, files) => {
-      checkSize(picture, config);
-      const asked =
-        from && !saysWhat(options) ? rememberedEdit(from.edit, picture, config) : { picture, mask, variation, extend };
-      const laidOut = editOf(asked, config);
+      const { asked, laidOut } = layOut(config);
       const making = settleEdit(options, laidOut, config, from);
       const [width, height] = making.imageSize.map((side) => side * making.gridSize);
       await output.reserve(width, height, signal);

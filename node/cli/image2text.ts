@@ -3,7 +3,7 @@ import { ArgumentError } from '../../src/engine/index.ts';
 import type { ModelPaths } from '../model.ts';
 import type { HarmonConfig } from '../../src/harmon/index.ts';
 import { readPicture, readPrompt } from './input.ts';
-import { type Context, defaultSide, describePicture, withModel } from './session.ts';
+import { type Context, defaultSide, describePicture, describing, withModel } from './session.ts';
 import { phasesText } from './timing.ts';
 import { counted } from './wording.ts';
 
@@ -27,7 +27,7 @@ export async function image2text(options: Image2TextOptions, context: Context): 
     imageSize: options.imageSize ?? defaultSide(config),
     maxNewTokens: options.maxNewTokens,
   });
-  await withModel(options, context, plan, async (model, request, watch) => {
+  await withModel({ ...options, fit: describing(options) }, context, plan, async (model, request, watch) => {
     const show = (text: string) => {
       if (!options.json) print(text);
     };

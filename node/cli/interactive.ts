@@ -19,7 +19,7 @@ import { INTERACTIVE_HELP, type InteractiveLine, parseInteractiveLine } from './
 import { type Making, requestOf, settleMaking } from './making.ts';
 import { checkOutput, fillName } from './output_file.ts';
 import { type PreviewKind, preview, previewKind } from './preview.ts';
-import { type Context, defaultSide, describePicture, makePictures, withModel } from './session.ts';
+import { type Context, bothTasks, defaultSide, describePicture, makePictures, withModel } from './session.ts';
 import { showsSixels } from './terminal.ts';
 import { randomSeed } from './text2image.ts';
 import { stopwatch } from './timing.ts';
@@ -76,7 +76,7 @@ export async function interactive(options: InteractiveOptions, context: Context)
   if (waiting?.done) return false;
   let failed = 0;
   await withModel(
-    options,
+    { ...options, fit: bothTasks(options.imageSize) },
     context,
     (_, files) => identify(files, signal),
     async (harmon, identity) => {

@@ -14,7 +14,7 @@ import { type Image2TextOptions, image2text } from './image2text.ts';
 import { type InteractiveOptions, interactive } from './interactive.ts';
 import { type Text2ImageOptions, text2image } from './text2image.ts';
 import { shardValue } from './shard.ts';
-import { number, once, seedOrNew, side, size, whole } from './values.ts';
+import { bytes, number, once, seedOrNew, side, size, whole } from './values.ts';
 import type { Context } from './session.ts';
 import { type TuneCommandOptions, tune } from './tune.ts';
 import { visibleLines } from './wording.ts';
@@ -274,7 +274,8 @@ function withSamplingOptions(command: Command, group = 'Picture:'): Command {
 /** Options that say which model and in what form, and how to report. */
 function withModelOptions(command: Command): Command {
   const untuned = new Option('--no-tune', 'without what overtone tune has found here');
-  return withFileOptions(command, quantiseOption(), untuned);
+  const memory = new Option('--memory <size>', 'most on the device: 4GB; --quantise is then the least it may come to');
+  return withFileOptions(command, quantiseOption(), memory.argParser(bytes('--memory')), untuned);
 }
 
 const quantiseOption = (): Option =>

@@ -1,12 +1,21 @@
 /** What every command does with a model: open it, make pictures with it, describe pictures, and time each phase. */
 import { AbortError } from '../../src/engine/index.ts';
-import type { DescribeOptions, GenerateOptions, GeneratedPicture, Harmon, Picture } from '../../src/harmon/index.ts';
+import type {
+  DescribeOptions,
+  FitRequest,
+  GenerateOptions,
+  GeneratedPicture,
+  Harmon,
+  Picture,
+} from '../../src/harmon/index.ts';
 import { type HarmonConfig, harmonConfigs } from '../../src/harmon/index.ts';
+import { gigabytes, needText } from '../../src/harmon/arrangement.ts';
 import { openDevice } from '../device.ts';
 import { type ModelFiles, type ModelPaths, harmonOf, openModelFiles } from '../model.ts';
 import { tunedChoices } from '../tune_file.ts';
 import { type Progress, type Step, megabytes } from './progress.ts';
 import { type Stopwatch, stopwatch } from './timing.ts';
+import type { Size } from './values.ts';
 
 /** What a command says of its model. */
 export interface ModelOptions extends ModelPaths {
@@ -34,10 +43,15 @@ export async function withModel<Plan>(
   plan: (config: HarmonConfig, files: ModelFiles) => Plan | Promise<Plan>,
   use: (model: Harmon, planned: Plan, watch: Stopwatch) => Promise<void>,
 ): Promise<void> {
-  const { signal } = context;
+  const { signal, note } = context;
   const watch = stopwatch();
   const files = await openFiles(options, context);
   watch.mark('files');
+  const { memory, need, quantise } = files;
+  if (memory !== undefined && need) {
+    const form = quantise === undefined ? 'as stored' : `in ${quantise}`;
+    note(`With weights ${form} ${needText(need)}: ${gigabytes(need.total)} of ${gigabytes(memory)}.\n`);
+  }
   let model: Harmon | undefined;
   try {
     const planned = await plan(files.config, files);
@@ -76,6 +90,20 @@ export function defaultSide(config: HarmonConfig): number {
   return isPublished ? 512 : config.mar.nativeImageSize;
 }
 
+/** What must fit the memory of a command that describes pictures. */
+export const describing =
+  ({ imageSize, maxNewTokens }: { imageSize?: number; maxNewTokens: number }) =>
+  (config: HarmonConfig): FitRequest => ({
+    task: 'describe',
+    imageSize: imageSize ?? defaultSide(config),
+    maxNewTokens,
+  });
+
+/** What must fit the memory of a command that makes pictures and describes them. */
+export const bothTasks =
+  (imageSize?: Size) =>
+  (config: HarmonConfig): FitRequest => ({ imageSize: imageSize ?? defaultSide(config) });
+
 /** The options that a command has settled before it calls `makePictures`. */
 export type PictureRequest = GenerateOptions &
   Required<Pick<GenerateOptions, 'iterations' | 'count' | 'batchSize' | 'seed'>>;
@@ -110,7 +138,7 @@ export async function makeSeries(
       signal,
       onLoad: i === 0 ? loadProgress(progress, (phase) => watch.mark(phase), begin) : undefined,
       onIteration({ done, total }) {
-        begin().update(before + done);
+        begin().update(before + (done / total) * lengths[i]);
         if (isFirst) watch.mark('first_iteration');
         isFirst = false;
         if (done === total) watch.mark('other_iterations');
@@ -170,6 +198,7 @@ export function loadProgress(progress: Progress, mark: (phase: string) => void, 
     step.update(loadedBytes);
     if (loadedBytes < totalBytes) return;
     step.end();
+    step = undefined; // parts that come for their phase are loaded again
     mark('weights');
     then();
   };

@@ -50,7 +50,11 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
   const output = await checkOutput(fillName(options.output, { seed, prompt }));
   if (sweep) await drawLabels(labels, 1, 1); // before any work: it may lack sharp or a font
   await withModel(
-    { ...options, quantise: options.quantise ?? rememberedForm(from) },
+    {
+      ...options,
+      quantise: options.quantise ?? rememberedForm(from),
+      fit: (config) => ({ task: 'generate', imageSize: settleMaking(options, config, from).imageSize }),
+    },
     context,
     async (config, files) => {
       const making = settleMaking(options, config, from);

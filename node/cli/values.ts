@@ -44,6 +44,18 @@ export const number =
     );
   };
 
+const UNITS: Readonly<Record<string, number>> = { MB: 1e6, GB: 1e9, MIB: 2 ** 20, GIB: 2 ** 30 };
+
+/** A parser of bytes with their unit. */
+export const bytes =
+  (option: string) =>
+  (text: string): number => {
+    const [, digits, unit] = /^([\d.]+) *([MG]i?B)$/i.exec(text.trim()) ?? [];
+    const value = toNumber(digits ?? '') * UNITS[(unit ?? '').toUpperCase()];
+    if (value > 0) return value;
+    throw new ArgumentError(`${option} must be a size such as 4GB or 900MB but is ${quote(text)}`);
+  };
+
 const STRIDE = 16;
 const MOST = 4096;
 

@@ -58,9 +58,9 @@ export function memoryNeed(
 
 const sum = (sizes: readonly number[]): number => sizes.reduce((total, bytes) => total + bytes, 0);
 
-/** A picture that is read passes through a buffer of its size; smaller results have one that is always there. */
+/** What is read, a picture or what goes to the next phase, passes through a buffer of its size; smaller results have one that is always there. */
 function resultBytes(plans: readonly Plan[]): number {
-  return Math.max(0, ...plans.map(({ named }) => named.get('image')?.bytes ?? 0));
+  return Math.max(0, ...plans.flatMap(({ named }) => ['image', 'z_enc'].map((name) => named.get(name)?.bytes ?? 0)));
 }
 
 /** `this needs 5.06 GB for weights, 0.62 GB for activations, 0.13 GB for caches`. */

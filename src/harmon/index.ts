@@ -8,7 +8,14 @@ export type { Mask } from './mask.ts';
 export { batchCaption } from './prompts.ts';
 export { type Randomness, recorded, seeded } from './random.ts';
 export type { GuidanceSchedule } from './schedule.ts';
-export { type FitRequest, type FittedForm, type PlannedOptions, formFor, plannedPicture } from './planned.ts';
+export {
+  type FitRequest,
+  type FittedForm,
+  type MemoryOptions,
+  type PlannedOptions,
+  formFor,
+  plannedPicture,
+} from './planned.ts';
 export { type MemoryNeed, needText } from './arrangement.ts';
 export { LastingHarmon, type LastingOptions, type Loss } from './lasting.ts';
 export type { GenerateOptions, GenerateProgress } from './request.ts';

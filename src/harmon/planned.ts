@@ -7,7 +7,7 @@ import {
   type TensorFile,
   plannedBytes,
 } from '../engine/index.ts';
-import { type FormNeed, type MemoryNeed, type NeedOf, fittingForm, memoryNeed } from './arrangement.ts';
+import { type FormNeed, type MemoryNeed, type NeedOf, checkMemory, fittingForm, memoryNeed } from './arrangement.ts';
 import type { HarmonConfig } from './config.ts';
 import { DESCRIBE_ALIASES, MAX_NEW_TOKENS, describeGroups, describeShape, image2textPlans } from './image2text.ts';
 import { type GenerateOptions, generateJob } from './request.ts';
@@ -83,6 +83,27 @@ export interface FitRequest {
 export interface FittedForm {
   readonly quantise: Quantised | undefined;
   readonly need: MemoryNeed;
+}
+
+/** How much memory an opened model may take, and in which form its weights are kept. */
+export interface MemoryOptions {
+  /** Keeps matrices on the device in fewer bits: `q8` or `q4`. With `memory`, the fewest that they may come to where more do not fit. */
+  readonly quantise?: Quantised;
+  /** Most bytes on the device: tasks are laid out within them, or refused. As many as they take without. */
+  readonly memory?: number;
+  /** What the form of the weights must leave room for in `memory`: a picture and an answer of the model's native size without. */
+  readonly fit?: FitRequest | ((config: HarmonConfig) => FitRequest);
+}
+
+/** The form of the weights: as asked, or with the most bits that fit. @throws ArgumentError, OvertoneError `memory`. */
+export function settledForm(
+  { quantise, memory, fit }: MemoryOptions,
+  config: HarmonConfig,
+  weights: TensorFile,
+): Partial<FittedForm> & Pick<MemoryOptions, 'memory'> {
+  if (memory === undefined) return { quantise };
+  checkMemory('open', memory);
+  return { memory, ...formFor(config, weights, memory, quantise, typeof fit === 'function' ? fit(config) : fit) };
 }
 
 const FORMS: readonly (Quantised | undefined)[] = [undefined, 'q8', 'q4'];

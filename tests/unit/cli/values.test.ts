@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { number, side, size, whole } from '../../../node/cli/values.ts';
+import { bytes, number, side, size, whole } from '../../../node/cli/values.ts';
 import { ArgumentError } from '../../../src/engine/index.ts';
 
 describe('sizes', () => {
@@ -54,4 +54,19 @@ describe('numbers', () => {
   });
 
   it('shortens what was typed', () => expect(() => number('--cfg')('x'.repeat(5000))).toThrow(/^.{0,120}…"$/));
+});
+
+describe('bytes', () => {
+  it.each([
+    ['4GB', 4e9],
+    ['6.5gb', 6.5e9],
+    ['900 MB', 9e8],
+    ['2GiB', 2 ** 31],
+  ])('takes %s', (text, expected) => expect(bytes('--memory')(text)).toBe(expected));
+
+  it.each(['4', '0GB', '-1GB', '4TB', 'GB', '', '1e9'])('refuses %j', (text) =>
+    expect(() => bytes('--memory')(text)).toThrow(
+      `--memory must be a size such as 4GB or 900MB but is ${JSON.stringify(text)}`,
+    ),
+  );
 });
