@@ -7,7 +7,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { PAGE, type PageHost, hostPage } from '../support/built_page.ts';
 import type { Watched } from '../support/chromium.ts';
-import { SLOW, expectAccessible, field } from '../support/page_actions.ts';
+import { SLOW, expectAccessible, field, pixels } from '../support/page_actions.ts';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
@@ -144,15 +144,15 @@ test('a drawing is a picture to ask about', async () => {
   await expectAccessible(page);
   await page.getByRole('button', { name: 'Use it' }).click();
   await page.getByTestId('picture').getByText('Drawing · 384×384').waitFor();
-  const colours = await page.evaluate(`(async () => {
-    const image = document.querySelector('[data-testid=picture] img');
-    await image.decode();
-    const canvas = new OffscreenCanvas(384, 384);
-    const context = canvas.getContext('2d');
-    context.drawImage(image, 0, 0);
-    return [[100, 100], [300, 60]].map(([x, y]) => [...context.getImageData(x * 384 / ${box.width}, y * 384 / ${box.height}, 1, 1).data].join());
-  })()`);
-  expect(colours).toEqual(['47,111,224,255', '255,255,255,255']);
+  const drawn = await pixels(page);
+  const colour = (x: number, y: number) => {
+    const [column, row] = [x, y].map((at) => Math.floor((at * 384) / box.width));
+    return [...drawn.subarray(3 * (384 * row + column)).subarray(0, 3)];
+  };
+  expect([colour(100, 100), colour(300, 60)]).toEqual([
+    [47, 111, 224],
+    [255, 255, 255],
+  ]);
   await page.getByRole('button', { name: 'Make', exact: true }).first().click();
 });
 

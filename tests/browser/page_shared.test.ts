@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readPictureText } from '../../src/harmon/picture_text.ts';
 import { type PageHost, hostPage } from '../support/built_page.ts';
 import type { Watched } from '../support/chromium.ts';
-import { SLOW, difference, expectAccessible, field, make, shown } from '../support/page_actions.ts';
+import { SLOW, difference, expectAccessible, field, make, pixels, shown } from '../support/page_actions.ts';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
@@ -119,16 +119,15 @@ test('a sheet over two settings is one picture with labels, and says how it was 
   await page.getByLabel('Columns: values').fill('1, 3');
   await page.getByRole('button', { name: 'Make 4 pictures' }).click();
   await page.getByTestId('picture').getByText('· sheet ·').waitFor(SLOW);
-  const { width, height } = await page
+  const size = await page
     .getByTestId('picture')
     .locator('img')
-    .evaluate(async (image) => {
-      const shown = image as unknown as { naturalWidth: number; naturalHeight: number; decode(): Promise<void> };
-      await shown.decode();
-      return { width: shown.naturalWidth, height: shown.naturalHeight };
-    });
-  expect(width).toBeGreaterThan(2 * SIDE);
-  expect(height).toBeGreaterThan(2 * SIDE);
+    .evaluate((image) => ({
+      width: Number(image.getAttribute('width')),
+      height: Number(image.getAttribute('height')),
+    }));
+  expect(Math.min(size.width, size.height)).toBeGreaterThan(2 * SIDE);
+  expect((await pixels(page)).length).toBe(3 * size.width * size.height);
   await page.getByRole('button', { name: 'Copy as' }).click();
   expect(await copied(page, 'Command line')).toContain("--sweep 'cfg=1,3' --sweep 'temperature=0.8,1' ");
   await page.getByRole('button', { name: 'Close' }).click();
@@ -162,7 +161,8 @@ test('an export of everything comes back in another browser, and other archives 
   const archives = visitor.page.locator('input[type=file][aria-label="Import an export"]');
   await archives.setInputFiles({ name: 'all.zip', mimeType: 'application/zip', buffer: readFileSync(archive) });
   await visitor.page.getByTestId('notice').getByText('2 pictures imported').waitFor();
-  expect(await titles(visitor.page)).toEqual(await titles(page));
+  const exported = await titles(page);
+  await expect.poll(() => titles(visitor.page)).toEqual(exported);
   await visitor.page.getByRole('button', { name: 'Favourites only' }).click();
   await expect.poll(() => titles(visitor.page)).toEqual([PROMPT]);
   await visitor.page.getByRole('button', { name: 'Favourites only' }).click();

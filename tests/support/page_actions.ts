@@ -38,6 +38,12 @@ export const source = (page: Page): Promise<string | null> =>
 export async function shown(page: Page, prompt: string, seed: number, before?: string | null): Promise<Uint8Array> {
   await page.getByTestId('picture').getByText(`${prompt} · seed ${seed} `).waitFor(SLOW);
   await page.locator(`[data-testid=picture] img[src]:not([src='${before}'])`).waitFor(SLOW);
+  return pixels(page);
+}
+
+/** RGB of the picture in the centre, once it is there. */
+export async function pixels(page: Page): Promise<Uint8Array> {
+  await page.locator('[data-testid=picture] img[src]').waitFor(SLOW);
   const bytes = (await page.evaluate(`(async () => {
     const image = document.querySelector('[data-testid=picture] img');
     for (;;) {
