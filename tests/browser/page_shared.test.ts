@@ -55,6 +55,13 @@ async function copied(page: Page, name: string): Promise<string> {
   return text!;
 }
 
+/** Runs a copied command line as somebody does who pastes it. */
+const runLine = (line: string) =>
+  promisify(execFile)('sh', ['-c', `overtone() { "$NODE" "$MAIN" "$@"; }\n${line}`], {
+    cwd: folder,
+    env: { ...process.env, NODE: process.execPath, MAIN },
+  });
+
 test('a link, a command line and code make the same picture', async () => {
   const { page, context, problems } = watched;
   made = await shown(page, PROMPT, SEED);
@@ -79,10 +86,7 @@ test('a link, a command line and code make the same picture', async () => {
   ]);
   await other.close();
 
-  await promisify(execFile)('sh', ['-c', `overtone() { "$NODE" "$MAIN" "$@"; }\n${line}`], {
-    cwd: folder,
-    env: { ...process.env, NODE: process.execPath, MAIN },
-  });
+  await runLine(line);
   const byLine = decode(readFileSync(join(folder, 'picture.png')));
   expect(difference(Uint8Array.from(byLine.data as Uint8Array), made).most).toBeLessThanOrEqual(2);
 
@@ -95,6 +99,31 @@ test('a link, a command line and code make the same picture', async () => {
     timesteps: 5,
     guidancePrompt: "it's blurry",
   });
+  expect(problems).toEqual([]);
+});
+
+test('a variation is made again from its saved file and the picture it was made of', async () => {
+  const { page, problems } = watched;
+  const save = async (): Promise<string> => {
+    const saving = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save the file' }).click();
+    const path = join(folder, (await saving).suggestedFilename());
+    await (await saving).saveAs(path);
+    return path;
+  };
+  const original = await save();
+  await page.getByRole('button', { name: 'Vary' }).click();
+  await page.getByTestId('picture').getByText('· edited ·').waitFor(SLOW);
+  const varied = await pixels(page);
+  await save();
+  await page.getByRole('button', { name: 'Copy as' }).click();
+  await expectAccessible(page);
+  const line = (await copied(page, 'Command line')).replace("'the picture that was edited.png'", `'${original}'`);
+  await page.getByRole('button', { name: 'Close' }).click();
+  await runLine(line);
+  const again = decode(readFileSync(join(folder, 'picture.png')));
+  expect(difference(Uint8Array.from(again.data as Uint8Array), varied).most).toBeLessThanOrEqual(2);
+  await page.getByTestId('strip').getByRole('button', { name: PROMPT }).last().click();
   expect(problems).toEqual([]);
 });
 
@@ -160,7 +189,7 @@ test('an export of everything comes back in another browser, and other archives 
   const visitor = await host.open();
   const archives = visitor.page.locator('input[type=file][aria-label="Import an export"]');
   await archives.setInputFiles({ name: 'all.zip', mimeType: 'application/zip', buffer: readFileSync(archive) });
-  await visitor.page.getByTestId('notice').getByText('2 pictures imported').waitFor();
+  await visitor.page.getByTestId('notice').getByText('3 pictures imported').waitFor();
   const exported = await titles(page);
   await expect.poll(() => titles(visitor.page)).toEqual(exported);
   await visitor.page.getByRole('button', { name: 'Favourites only' }).click();

@@ -108,6 +108,7 @@ async function goOnAfter(error: unknown, job: Job, opened: OpenedModel): Promise
 async function makePictures(job: Job, opened: OpenedModel, signal: AbortSignal): Promise<string[]> {
   const { settings, edit } = job;
   const source = edit && (await decodeBlob(await readPicture(edit.source), 'The picture to edit'));
+  const original = source && (await nameOfPicture(source));
   const made = await generate(settings, edit && source && { ...edit, picture: source }, opened, signal);
   const remembering = made.map(({ mask, ...picture }, i) => {
     const record = recordOf(
@@ -117,6 +118,7 @@ async function makePictures(job: Job, opened: OpenedModel, signal: AbortSignal):
       edit && {
         imageSize: [picture.width, picture.height],
         edit: {
+          ...(original && { picture: original }),
           ...(edit.mask && mask && { mask: rowsOf(mask.data, mask.width) }),
           ...(edit.variation !== undefined && { variation: edit.variation }),
           ...(edit.extend && { extend: edit.extend }),
@@ -126,6 +128,13 @@ async function makePictures(job: Job, opened: OpenedModel, signal: AbortSignal):
     return rememberMade(picture, record);
   });
   return Promise.all(remembering);
+}
+
+/** A picture as a record names it, by its pixels. */
+async function nameOfPicture({ width, height, data }: Picture) {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(data)));
+  const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return { sha256, width, height };
 }
 
 async function makeSheet(job: Job, opened: OpenedModel, signal: AbortSignal): Promise<string[]> {
