@@ -8,19 +8,17 @@ import {
   winogradRun,
 } from '../../../shaders/conv2d_winograd.ts';
 import { subgroupColumns } from '../../../shaders/linear_subgroup.ts';
-import type { Node } from '../graph.ts';
 import type { Dispatch, Lowering, Operand } from '../op.ts';
+import { type Conv2dNode, leadingZeros } from './conv2d_attrs.ts';
 
 /** Most values of a band of tiles in elements, unless one row of tiles has more. */
 const WINOGRAD_BAND = 2 ** 23;
 
-/** Dispatches of a 3×3 convolution with a stride of 1. `top`, `left`: what the filter sees first; `seen`: how often it sees a pixel in each direction. */
-export function lowerWinograd(
-  { inputs, output }: Node,
-  context: Lowering,
-  { top, left, seen }: { readonly top: number; readonly left: number; readonly seen: number },
-): Dispatch[] {
+/** Dispatches of a 3×3 convolution with a stride of 1. */
+export function lowerWinograd({ inputs, attrs, output }: Conv2dNode, context: Lowering): Dispatch[] {
   const { x, residual } = inputs;
+  const { top } = attrs;
+  const [left, seen] = [leadingZeros(attrs.padding), attrs.upsampled ? 2 : 1];
   const weight = context.weight(inputs.weight, { layout: 'winograd_columns', dtype: 'f32' });
   const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
   const [xHeight, xWidth, channels] = x.shape as readonly number[];

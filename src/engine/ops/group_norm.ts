@@ -13,7 +13,7 @@ import { type Dispatch, type Limits, type Op, call, checkContiguous, checkEps, c
 import { oversize, stretches } from '../split.ts';
 import { type Tensor, rows, width, windowed } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
-import { pictureShape } from './conv2d.ts';
+import { pictureShape } from './picture.ts';
 
 interface GroupNormAttrs {
   readonly groups: number;

@@ -5,7 +5,7 @@ import { type Op, call, checkContiguous } from '../op.ts';
 import { oversize, stretches } from '../split.ts';
 import { type Tensor, windowed } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
-import { pictureShape } from './conv2d.ts';
+import { pictureShape } from './picture.ts';
 
 const upsampleOp: Op<Record<string, never>> = {
   name: 'upsample',
