@@ -29,7 +29,8 @@ const linear = (least: number, most: number, dtype: string) => (row: Row) => {
 const conv = (least: number, most: number, dtype: string) => (row: Row) => {
   const [, from, to] = /^3×3 (\d+)→(\d+) /.exec(row.shape) ?? [];
   const channels = Math.min(Number(from), Number(to));
-  return row.op === 'conv2d' && channels >= least && channels <= most && row.shape.includes(` ${dtype} `);
+  const alone = row.shape.includes(` ${dtype} `) && !row.shape.includes(' norm ');
+  return row.op === 'conv2d' && channels >= least && channels <= most && alone;
 };
 
 const prefill = ({ op, shape }: Row) => op === 'attention' && Number(/^\d+×(\d+)×/.exec(shape)?.[1]) > 1;

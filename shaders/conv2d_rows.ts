@@ -8,6 +8,7 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Storage, cached, declareTensor, entry, groupIndex, unroll } from './common.ts';
+import { type Prologue, declareNormalise } from './normalise.ts';
 
 export interface Conv2dRowsOptions {
   readonly weight: Storage;
@@ -16,6 +17,7 @@ export interface Conv2dRowsOptions {
   readonly stride: 1 | 2;
   /** Invocations of a workgroup that lie along the channels; the others lie along the positions. */
   readonly lanes: 1 | 8;
+  readonly prologue?: Prologue;
 }
 
 /** Positions of an invocation, and channels. Cin must be a multiple of 4. */
@@ -52,7 +54,8 @@ ${declareTensor(0, 'weight', o.weight)}
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 #endif
 @group(0) @binding(${y}) var<storage, read_write> y: array<f32>;
-@group(0) @binding(${y + 1}) var<uniform> params: Params;
+@group(0) @binding(${y + (o.prologue ? 2 : 1)}) var<uniform> params: Params;
+${declareNormalise(y + 1, o.prologue)}
 ${entry(64)} {
   let tiles = (params.columns + ${conv2dRowsColumns * o.lanes - 1}u) / ${conv2dRowsColumns * o.lanes}u;
   let breadth = (params.width + ${conv2dRun - 1}u) / ${conv2dRun}u;
@@ -73,8 +76,9 @@ ${entry(64)} {
     let pixels = (row >> params.shift) * (params.x_width >> params.shift);
     for (var k = 0u; k < units; k++) {
       let tap = dy * ${o.kernel}u * units + k;
+      let n = norm_at(k);
       ${unroll(o.kernel, (dx) => unroll(4, (j) => `let w${dx}_${j} = weight_at4(filter${j} + tap + ${dx}u * units);`))}
-      ${unroll(seen, (c) => `{ let a = bitcast<vec4f>(bitcast<vec4u>(x[(pixels + at${c}) * units + k]) & vec4u(inside${c})); ${feeds(c)} }`)}
+      ${unroll(seen, (c) => `{ let a = bitcast<vec4f>(bitcast<vec4u>(normalise(x[(pixels + at${c}) * units + k], n)) & vec4u(inside${c})); ${feeds(c)} }`)}
     }
   }
   var sums = array<vec4f, ${conv2dRun}>(${unroll(conv2dRun, (i) => `sum${i}`, ', ')});

@@ -10,10 +10,12 @@
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Storage, cached, flatTexel, groupIndex, unroll } from './common.ts';
 import { columnWeights, subgroupColumns, subgroupLanes } from './linear_subgroup.ts';
+import { type Prologue, declareNormalise } from './normalise.ts';
 
 export interface Conv2dSubgroupOptions {
   readonly weight: Storage;
   readonly stride: 1 | 2;
+  readonly prologue?: Prologue;
 }
 
 /** Cin must be a multiple, and Cout one of 4. */
@@ -48,13 +50,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;       // something else where there is none
 @group(0) @binding(3) var<storage, read> residual: array<vec4f>;   // likewise
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(${o.prologue ? 6 : 5}) var<uniform> params: Params;
+${declareNormalise(5, o.prologue)}
 
 /** Four channels of a pixel. Above and to the left of x, row and column wrap to numbers beyond it. */
-fn pixel(row: u32, column: u32, unit: u32) -> vec4f {
+fn pixel(row: u32, column: u32, unit: u32, n: ${o.prologue ? 'Norm' : 'u32'}) -> vec4f {
   let at = (row >> params.shift) * (params.x_width >> params.shift) + (column >> params.shift);
   let texel = textureLoad(x, ${flatTexel('at * (params.channels / 4u) + unit')}, 0);
-  return select(vec4f(), texel, row < params.x_height && column < params.x_width);
+  return select(vec4f(), normalise(texel, n), row < params.x_height && column < params.x_width);
 }
 
 @compute @workgroup_size(${subgroupLanes})
@@ -76,12 +79,13 @@ fn main(
     let row = top * ${o.stride}u + dy + u32(params.top);
     let column = left * ${o.stride}u + u32(params.left);
     for (var unit = 0u; unit < units; unit += 8u) {
+      let n = norm_at(unit + lane);
       #if ${o.stride === 1}
-      ${pixels((r, c) => `var x${r}_${c} = pixel(row + ${r}u, column + ${c}u, unit + lane);`, width + 2)}
+      ${pixels((r, c) => `var x${r}_${c} = pixel(row + ${r}u, column + ${c}u, unit + lane, n);`, width + 2)}
       #endif
       for (var dx = 0u; dx < params.kernel; dx++) {
         #if ${o.stride === 2}
-        ${pixels((r, c) => `let x${r}_${c} = pixel(row + ${2 * r}u, column + dx + ${2 * c}u, unit + lane);`, width)}
+        ${pixels((r, c) => `let x${r}_${c} = pixel(row + ${2 * r}u, column + dx + ${2 * c}u, unit + lane, n);`, width)}
         #endif
         var at = (((block * params.kernel + dy) * params.kernel + dx) * units + unit) * ${o.weight === 'f32' ? 32 : 16}u + lane;
         for (var j = 0u; j < 8u; j++) {

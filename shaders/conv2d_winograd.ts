@@ -9,6 +9,7 @@
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { cached, entry, flatTexel, groupIndex, unroll } from './common.ts';
 import { columnWeights, subgroupColumns, subgroupLanes } from './linear_subgroup.ts';
+import { type Prologue, declareNormalise } from './normalise.ts';
 
 /** Values of a tile. */
 export const winogradPlanes = 16;
@@ -17,7 +18,11 @@ export const winogradRun = 32;
 /** Invocations of a workgroup of `input` and `output`, each a vec4 of a tile. */
 export const winogradLanes = 64;
 
-export const winogradInputShader = cached((_: object): string => {
+export interface WinogradInputOptions {
+  readonly prologue?: Prologue;
+}
+
+export const winogradInputShader = cached(({ prologue }: WinogradInputOptions): string => {
   return wgsl`
 struct Params {
   tiles: u32,       // of the band
@@ -31,7 +36,8 @@ struct Params {
 }
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> values: array<vec4f>;   // (16, tiles, Cin)
-@group(0) @binding(2) var<uniform> params: Params;
+@group(0) @binding(${prologue ? 3 : 2}) var<uniform> params: Params;
+${declareNormalise(2, prologue)}
 ${entry(winogradLanes)} {
   let index = (${groupIndex}) * ${winogradLanes}u + lane;
   let units = params.channels / 4u;
@@ -39,7 +45,8 @@ ${entry(winogradLanes)} {
   if (tile >= params.tiles) { return; }
   let row = tile / params.breadth * 2u + u32(params.top);   // above and to the left of x they wrap to numbers beyond it
   let column = tile % params.breadth * 2u + u32(params.left);
-  ${unroll(4, (r) => unroll(4, (c) => `let d${r}${c} = pixel(row + ${r}u, column + ${c}u, index % units);`))}
+  let n = norm_at(index % units);
+  ${unroll(4, (r) => unroll(4, (c) => `let d${r}${c} = pixel(row + ${r}u, column + ${c}u, index % units, n);`))}
   ${unroll(4, (c) => `let e0${c} = d0${c} - d2${c}; let e1${c} = d1${c} + d2${c}; let e2${c} = d2${c} - d1${c}; let e3${c} = d1${c} - d3${c};`)}
   let plane = params.tiles * units;
   ${unroll(
@@ -51,9 +58,10 @@ ${entry(winogradLanes)} {
   )}
 }
 
-fn pixel(row: u32, column: u32, unit: u32) -> vec4f {
+fn pixel(row: u32, column: u32, unit: u32, n: ${prologue ? 'Norm' : 'u32'}) -> vec4f {
   if (row >= params.x_height || column >= params.x_width) { return vec4f(); }
-  return x[((row >> params.shift) * (params.x_width >> params.shift) + (column >> params.shift)) * (params.channels / 4u) + unit];
+  let at = (row >> params.shift) * (params.x_width >> params.shift) + (column >> params.shift);
+  return normalise(x[at * (params.channels / 4u) + unit], n);
 }
 `;
 });

@@ -3,8 +3,9 @@
  *
  * Three kernels. `partial`: an invocation takes a vec4 (or scalar) of channels over a chunk of positions and finds their mean and the sum of squared
  * deviations from it (M2) in one pass, each vec4 joining those before it as in `layer_norm`. `combine`: a workgroup takes a group and joins its partial
- * results, M2 = Σ M2ᵢ + Σ nᵢ(meanᵢ − mean)², into mean and scale of each channel, twice, the second time correcting the mean by what its deviations
- * leave over. So a large mean costs no digits. `apply`: an invocation takes a vec4 (or scalar) of channels and a few positions.
+ * results, M2 = Σ M2ᵢ + Σ nᵢ(meanᵢ − mean)², into mean, scale and shift of each channel, twice, the second time correcting the mean by what its
+ * deviations leave over. So a large mean costs no digits. `apply`: an invocation takes a vec4 (or scalar) of channels and a few positions; a
+ * convolution that applies them in its prologue needs the first two only (`normalise.ts`).
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type Activation, declareActivation } from './activation.ts';
@@ -71,8 +72,8 @@ struct Params {
 }
 @group(0) @binding(0) var<storage, read> partial: array<vec2f>;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
-@group(0) @binding(2) var<storage, read_write> mean: array<f32>;    // (channels)
-@group(0) @binding(3) var<storage, read_write> scale: array<f32>;   // (channels)
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> norm: array<f32>;   // (3, channels): mean, scale, shift
 @group(0) @binding(4) var<uniform> params: Params;
 var<workgroup> sums: array<vec2f, 64>;
 ${entry(64)} {
@@ -103,8 +104,9 @@ ${entry(64)} {
   }
   let scaling = 1.0 / sqrt(variance + params.eps);
   for (var c = group_at * width + lane; c < (group_at + 1u) * width; c += 64u) {
-    mean[c] = center;
-    scale[c] = weight[c] * scaling;
+    norm[c] = center;
+    norm[params.channels + c] = weight[c] * scaling;
+    norm[2u * params.channels + c] = bias[c];
   }
 }
 `;
@@ -124,11 +126,9 @@ struct Params {
   channels: u32,
 }
 @group(0) @binding(0) var<storage, read> x: array<${type}>;
-@group(0) @binding(1) var<storage, read> mean: array<${type}>;
-@group(0) @binding(2) var<storage, read> scale: array<${type}>;
-@group(0) @binding(3) var<storage, read> bias: array<${type}>;
-@group(0) @binding(4) var<storage, read_write> y: array<${type}>;
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> norm: array<${type}>;   // (3, channels): mean, scale, shift
+@group(0) @binding(2) var<storage, read_write> y: array<${type}>;
+@group(0) @binding(3) var<uniform> params: Params;
 ${declareActivation(o.activation, type)}
 ${entry(64)} {
   let index = (${groupIndex}) * 64u + lane;
@@ -136,9 +136,9 @@ ${entry(64)} {
   let c = index % width;
   let first = (index / width) * ${groupNormRun}u;
   if (first >= params.positions) { return; }
-  let center = mean[c];
-  let scaling = scale[c];
-  let shift = bias[c];
+  let center = norm[c];
+  let scaling = norm[width + c];
+  let shift = norm[2u * width + c];
   for (var p = first; p < min(first + ${groupNormRun}u, params.positions); p++) {
     let value = fma(x[p * width + c] - center, scaling, shift);
     y[p * width + c] = ${o.activation === 'none' ? 'value' : 'activate(value)'};

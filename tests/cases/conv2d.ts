@@ -1,5 +1,6 @@
-import { type Padding, add, conv2d, upsample } from '../../src/engine/index.ts';
+import { type Padding, add, conv2d, groupNorm, silu, upsample } from '../../src/engine/index.ts';
 import type { CaseList, OpCase, Spec, Values } from '../support/case.ts';
+import { normalised } from './group_norm.ts';
 
 interface Options {
   readonly k?: 1 | 3;
@@ -9,6 +10,8 @@ interface Options {
   readonly bias?: boolean;
   readonly residual?: boolean;
   readonly upsampled?: boolean;
+  /** x goes through GroupNorm of two groups first, or that and SiLU. */
+  readonly norm?: 'plain' | 'silu';
   readonly scale?: number;
   readonly timed?: boolean;
 }
@@ -33,6 +36,7 @@ function convCase(H: number, W: number, Cin: number, Cout: number, o: Options = 
     !bias && 'no bias',
     o.residual && 'residual',
     o.upsampled && 'upsampled',
+    o.norm && `norm ${o.norm}`,
     scale && `scale ${scale}`,
   ];
   return {
@@ -42,14 +46,26 @@ function convCase(H: number, W: number, Cin: number, Cout: number, o: Options = 
       x: { shape: [H, W, Cin], scale },
       weight: { shape: [Cout, Cin, k, k], role: 'weight', dtype },
       ...(bias && { bias: { shape: [Cout], role: 'weight' as const } }),
+      ...(o.norm && {
+        norm_weight: { shape: [Cin], role: 'weight' as const },
+        norm_bias: { shape: [Cin], role: 'weight' as const },
+      }),
       ...(o.residual && { residual: { shape: [out(H), out(W), Cout] } }),
     },
     build(t) {
-      const y = conv2d(o.upsampled ? upsample(t.x) : t.x, t.weight, t.bias, { stride, pad });
+      let x = o.upsampled ? upsample(t.x) : t.x;
+      if (o.norm) x = groupNorm(x, t.norm_weight, t.norm_bias, { groups: 2, eps: 1e-6 });
+      const y = conv2d(o.norm === 'silu' ? silu(x) : x, t.weight, t.bias, { stride, pad });
       return { y: o.residual ? add(t.residual, y) : y };
     },
-    reference: (v) => ({ y: reference(v, { H, W, Cin, Cout }, k, stride, pad, seen) }),
+    reference: (v) => ({
+      y: reference(o.norm ? { ...v, x: normed(v, Cin, o.norm) } : v, { H, W, Cin, Cout }, k, stride, pad, seen),
+    }),
   };
+}
+
+function normed(v: Readonly<Record<string, Values>>, channels: number, norm: 'plain' | 'silu'): Values {
+  return normalised(v.x, v.norm_weight, v.norm_bias, { channels, groups: 2, activated: norm === 'silu' });
 }
 
 function reference(
@@ -148,6 +164,12 @@ export const list: CaseList = {
     convCase(3, 32, 128, 128, { upsampled: true, residual: true }),
     convCase(6, 66, 128, 128, { pad: 'none', scale: 1e6 }),
     convCase(21, 64, 160, 128, { dtype: 'f16' }),
+    convCase(7, 9, 32, 36, { norm: 'silu', residual: true }), // GroupNorm in the prologue of each family of kernels
+    convCase(10, 17, 128, 8, { norm: 'silu', pad: 'corner', stride: 2, dtype: 'bf16' }),
+    convCase(9, 19, 64, 3, { norm: 'silu' }),
+    convCase(5, 33, 128, 132, { norm: 'plain', residual: true }),
+    convCase(5, 7, 6, 4, { norm: 'silu' }),
+    convCase(11, 6, 32, 64, { norm: 'plain', k: 1, scale: 1e6 }),
     convCase(1450, 1450, 4, 1, { k: 1 }), // more workgroups than one dimension takes
     // the VAE of the embedded model, then of the published ones at 256 and 512 pixels, up to the whole picture
     convCase(128, 128, 32, 32, { residual: true, timed: true }),
@@ -165,6 +187,10 @@ export const list: CaseList = {
     convCase(256, 256, 128, 128, { residual: true, timed: true }),
     convCase(256, 256, 128, 128, { pad: 'corner', stride: 2, timed: true }),
     convCase(256, 256, 128, 3, { timed: true }),
+    convCase(128, 128, 32, 32, { norm: 'silu', residual: true, timed: true }),
+    convCase(32, 32, 512, 512, { norm: 'silu', residual: true, timed: true }),
+    convCase(256, 256, 128, 128, { norm: 'silu', residual: true, timed: true }),
+    convCase(256, 256, 128, 3, { norm: 'silu', timed: true }),
     convCase(512, 512, 3, 128, { timed: true }),
     convCase(512, 512, 128, 128, { timed: true }),
   ],

@@ -1,5 +1,5 @@
 import { groupNorm, silu } from '../../src/engine/index.ts';
-import type { CaseList, OpCase } from '../support/case.ts';
+import type { CaseList, OpCase, Values } from '../support/case.ts';
 
 interface Options {
   readonly activated?: boolean;
@@ -32,24 +32,32 @@ function normCase(H: number, W: number, C: number, groups: number, o: Options = 
       const y = groupNorm(t.x, t.weight, t.bias, { groups, eps: 1e-6 });
       return { y: o.activated ? silu(y) : y };
     },
-    reference: (v) => {
-      const y = new Float64Array(H * W * C);
-      const [wide, n] = [C / groups, (H * W * C) / groups];
-      const each = (g: number, visit: (at: number, channel: number) => void) => {
-        for (let p = 0; p < H * W; p++) for (let c = g * wide; c < (g + 1) * wide; c++) visit(p * C + c, c);
-      };
-      for (let g = 0; g < groups; g++) {
-        let [mean, variance] = [0, 0];
-        each(g, (at) => (mean += v.x[at] / n));
-        each(g, (at) => (variance += (v.x[at] - mean) ** 2 / n));
-        each(g, (at, c) => {
-          y[at] = ((v.x[at] - mean) / Math.sqrt(variance + 1e-6)) * v.weight[c] + v.bias[c];
-          if (o.activated) y[at] /= 1 + Math.exp(-y[at]);
-        });
-      }
-      return { y };
-    },
+    reference: (v) => ({ y: normalised(v.x, v.weight, v.bias, { channels: C, groups, activated: o.activated }) }),
   };
+}
+
+/** x (positions, channels), normalised and activated. */
+export function normalised(
+  x: Values,
+  weight: Values,
+  bias: Values,
+  { channels: C, groups, activated }: { channels: number; groups: number; activated?: boolean },
+): Values {
+  const y = new Float64Array(x.length);
+  const [wide, n] = [C / groups, x.length / groups];
+  const each = (g: number, visit: (at: number, channel: number) => void) => {
+    for (let p = 0; p < x.length; p += C) for (let c = g * wide; c < (g + 1) * wide; c++) visit(p + c, c);
+  };
+  for (let g = 0; g < groups; g++) {
+    let [mean, variance] = [0, 0];
+    each(g, (at) => (mean += x[at] / n));
+    each(g, (at) => (variance += (x[at] - mean) ** 2 / n));
+    each(g, (at, c) => {
+      y[at] = ((x[at] - mean) / Math.sqrt(variance + 1e-6)) * weight[c] + bias[c];
+      if (activated) y[at] /= 1 + Math.exp(-y[at]);
+    });
+  }
+  return y;
 }
 
 export const list: CaseList = {

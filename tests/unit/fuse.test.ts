@@ -94,13 +94,25 @@ describe('become one', () => {
     expect(text((b) => b.norm(b.input('x', 5, 6, 4)))).not.toContain('activate');
   });
 
+  test('group_norm, silu, conv2d and add are one node, which asks whether to normalise while it reads', () => {
+    const build = (b: Build) => add(b.input('r', 5, 6, 128), b.conv(silu(b.norm(b.input('x', 5, 6, 128))), 128));
+    const plan = (answer: string) =>
+      compile(graphOf(build), { subgroupSize: 8, choices: new Map(asked(answer)) }).dispatches.map((d) => d.label);
+    const asked = (answer: string) =>
+      compile(graphOf(build), { subgroupSize: 8 }).choices.map(({ key, variants }) => {
+        return [key, variants.includes(answer) ? answer : variants[0]] as const;
+      });
+    expect(plan('apart')).toEqual([...norm, 'conv2d_subgroup']);
+    expect(plan('prologue')).toEqual([...norm.slice(0, 2), 'conv2d_subgroup']);
+  });
+
   test('a residual block: its sum goes into the later of two convolutions', () => {
     const block = (b: Build) => {
       const x = b.input('x', 8, 8, 4);
       const h = b.conv(silu(b.norm(b.conv(silu(b.norm(x)), 8))), 8);
       return add(b.conv(x, 8), h);
     };
-    expect(labels(block)).toEqual([...norm, 'conv2d', ...norm, 'conv2d', 'conv2d']);
+    expect(labels(block)).toEqual([...norm, 'conv2d', 'conv2d', ...norm, 'conv2d']); // the norm goes with its convolution
   });
 
   test('the output keeps the name and the place of the later op', () => {

@@ -1,15 +1,14 @@
-/** conv2d(x, weight, bias?, { stride, pad }): a 3×3 or 1×1 convolution of one picture, with residual and upsampling taken over by fusion. */
+/** conv2d(x, weight, bias?, { stride, pad }): a 3×3 or 1×1 convolution of one picture, with residual, upsampling and GroupNorm taken over by fusion. */
 import { GraphError } from '../errors.ts';
 import { mul, sameDim, shapeText } from '../extent.ts';
 import { type Op, call, checkContiguous, checkShape } from '../op.ts';
 import { type Tensor, isContiguous, rows, width } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 import { type Conv2dAttrs, type Padding, leadingZeros } from './conv2d_attrs.ts';
-import { formOf } from './conv2d_forms.ts';
-import { lowerRows, lowerTile } from './conv2d_plain.ts';
+import { lowerConvolution } from './conv2d_forms.ts';
+import { lowerNormed } from './conv2d_norm.ts';
 import { splitPicture } from './conv2d_split.ts';
-import { lowerSubgroup } from './conv2d_subgroup.ts';
-import { lowerWinograd } from './conv2d_winograd.ts';
+import type { GroupNormAttrs } from './group_norm.ts';
 import { pictureShape } from './picture.ts';
 
 export type { Padding } from './conv2d_attrs.ts';
@@ -17,13 +16,8 @@ export type { Padding } from './conv2d_attrs.ts';
 const conv2dOp: Op<Conv2dAttrs> = {
   name: 'conv2d',
   flops: ({ inputs, attrs, output }) => mul(2 * attrs.kernel ** 2, rows(output), width(output), width(inputs.x)),
-  split: splitPicture,
-  lower(node, context) {
-    const form = formOf(node, context);
-    if (form === 'winograd') return lowerWinograd(node, context);
-    if (form === 'subgroup') return [lowerSubgroup(node, context)];
-    return [form === 'rows' ? lowerRows(node, context) : lowerTile(node, context)];
-  },
+  split: (node, limits) => (node.attrs.norm ? [node] : splitPicture(node, limits)),
+  lower: (node, context) => (node.attrs.norm ? lowerNormed(node, context) : lowerConvolution(node, context)),
   absorb(node, next) {
     if (next.op.name !== 'add' || node.inputs.residual) return undefined;
     const residual = next.inputs.a === node.output ? next.inputs.b : next.inputs.a;
@@ -31,9 +25,17 @@ const conv2dOp: Op<Conv2dAttrs> = {
     return { op: conv2dOp as Op, inputs: { ...node.inputs, residual }, attrs: node.attrs };
   },
   absorbInput(node, name, before) {
-    if (name !== 'x' || before.op.name !== 'upsample' || node.attrs.upsampled) return undefined;
-    const attrs: Conv2dAttrs = { ...node.attrs, upsampled: true };
-    return { op: conv2dOp as Op, inputs: { ...node.inputs, x: before.inputs.x }, attrs };
+    if (name !== 'x' || node.attrs.norm || node.attrs.upsampled) return undefined;
+    const { x, weight, bias } = before.inputs;
+    if (before.op.name === 'upsample')
+      return { op: conv2dOp as Op, inputs: { ...node.inputs, x }, attrs: { ...node.attrs, upsampled: true } };
+    if (before.op.name === 'group_norm' && width(x) % 4 === 0)
+      return {
+        op: conv2dOp as Op,
+        inputs: { ...node.inputs, x, norm_weight: weight, norm_bias: bias },
+        attrs: { ...node.attrs, norm: before.attrs as GroupNormAttrs },
+      };
+    return undefined;
   },
 };
 

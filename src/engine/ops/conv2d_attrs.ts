@@ -1,6 +1,7 @@
 /** What a convolution is told beside its tensors. */
 import type { Node } from '../graph.ts';
 import { width } from '../tensor.ts';
+import type { GroupNormAttrs } from './group_norm.ts';
 
 /** Where zeros stand around x: one on all four sides, one to the right and below, or none. */
 export type Padding = 'same' | 'corner' | 'none';
@@ -13,6 +14,8 @@ export interface Conv2dAttrs {
   readonly upsampled: boolean;
   /** Row of x, as the filter sees it, under the filter's first row at the top: −1 where zeros stand above. */
   readonly top: number;
+  /** x is normalised first: by inputs `norm_weight` and `norm_bias`, or in the prologue of a kernel by the table `norm` (see `groupNormStatistics`). */
+  readonly norm?: GroupNormAttrs;
 }
 
 export type Conv2dNode = Node<Conv2dAttrs>;

@@ -3,11 +3,22 @@ import { conv2dRowsColumns } from '../../../shaders/conv2d_rows.ts';
 import { conv2dSubgroupDepth } from '../../../shaders/conv2d_subgroup.ts';
 import { subgroupLanes } from '../../../shaders/linear_subgroup.ts';
 import { fitsFlatImage } from '../images.ts';
-import type { Lowering } from '../op.ts';
+import type { Dispatch, Lowering } from '../op.ts';
 import { width } from '../tensor.ts';
 import { type Conv2dNode, fitsWinograd } from './conv2d_attrs.ts';
+import { lowerRows, lowerTile } from './conv2d_plain.ts';
+import { lowerSubgroup } from './conv2d_subgroup.ts';
+import { lowerWinograd } from './conv2d_winograd.ts';
 
 export type Conv2dForm = 'winograd' | 'subgroup' | 'rows' | 'tile';
+
+/** Dispatches of a convolution whose x is normalised already, or in the prologue of its kernel. */
+export function lowerConvolution(node: Conv2dNode, context: Lowering): Dispatch[] {
+  const form = formOf(node, context);
+  if (form === 'winograd') return lowerWinograd(node, context);
+  if (form === 'subgroup') return [lowerSubgroup(node, context)];
+  return [form === 'rows' ? lowerRows(node, context) : lowerTile(node, context)];
+}
 
 export function formOf(node: Conv2dNode, context: Lowering): Conv2dForm {
   if (!bySubgroups(node, context)) return plainForm(node, context);

@@ -9,7 +9,7 @@ import { pictureShape } from './picture.ts';
 
 /** What both kernels without shuffles are given. */
 function operands({ inputs, attrs, output }: Conv2dNode, context: Lowering) {
-  const { x, residual } = inputs;
+  const { x, residual, norm } = inputs;
   const weight = context.weight(inputs.weight, { layout: 'ohwi' });
   const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
   const [height, breadth, channels] = pictureShape('conv2d', 'x', x);
@@ -20,6 +20,7 @@ function operands({ inputs, attrs, output }: Conv2dNode, context: Lowering) {
     ...(bias && { bias: { weight: bias, part: 0 } }),
     residual: { tensor: residual ?? x },
     y: { tensor: output },
+    ...(norm && { norm: { tensor: norm } }),
   };
   const sizes = { width: output.shape[1], columns: width(output), channels };
   const sight = {
@@ -54,7 +55,14 @@ export function lowerRows(node: Conv2dNode, context: Lowering): Dispatch {
   const runs = height * Math.ceil(breadth / conv2dRun);
   return {
     label: 'conv2d_rows',
-    shader: conv2dRowsShader({ weight, bias: !!inputs.bias, kernel: kernel as 1 | 3, stride, lanes }),
+    shader: conv2dRowsShader({
+      weight,
+      bias: !!inputs.bias,
+      kernel: kernel as 1 | 3,
+      stride,
+      lanes,
+      prologue: attrs.norm?.activation,
+    }),
     bind,
     params: { height, ...sizes, ...sight },
     groups: Math.ceil(runs / (64 / lanes)) * Math.ceil(columns / (conv2dRowsColumns * lanes)),

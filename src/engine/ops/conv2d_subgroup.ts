@@ -8,7 +8,7 @@ import { type Conv2dNode, leadingZeros } from './conv2d_attrs.ts';
 import { pictureShape } from './picture.ts';
 
 export function lowerSubgroup({ inputs, attrs, output }: Conv2dNode, context: Lowering): Dispatch {
-  const { x, residual } = inputs;
+  const { x, residual, norm } = inputs;
   const weight = context.weight(inputs.weight, { layout: 'ohwi_columns' });
   const bias = inputs.bias && context.weight(inputs.bias, { dtype: 'f32' });
   const [xHeight, xWidth, channels] = pictureShape('conv2d', 'x', x);
@@ -18,13 +18,18 @@ export function lowerSubgroup({ inputs, attrs, output }: Conv2dNode, context: Lo
   const tiles = [Math.ceil(height / conv2dSubgroupTile.height), Math.ceil(breadth / conv2dSubgroupTile.width)];
   return {
     label: 'conv2d_subgroup',
-    shader: conv2dSubgroupShader({ weight: weight.dtype as Conv2dOptions['weight'], stride: attrs.stride }),
+    shader: conv2dSubgroupShader({
+      weight: weight.dtype as Conv2dOptions['weight'],
+      stride: attrs.stride,
+      prologue: attrs.norm?.activation,
+    }),
     bind: {
       weight: own,
       x: { image: x, flat: true },
       bias: bias ? { weight: bias, part: 0 } : own,
       residual: residual ? { tensor: residual } : own,
       y: { tensor: output },
+      ...(norm && { norm: { tensor: norm } }),
     },
     params: {
       height,

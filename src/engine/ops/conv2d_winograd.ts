@@ -16,7 +16,7 @@ const WINOGRAD_BAND = 2 ** 23;
 
 /** Dispatches of a 3×3 convolution with a stride of 1. */
 export function lowerWinograd({ inputs, attrs, output }: Conv2dNode, context: Lowering): Dispatch[] {
-  const { x, residual } = inputs;
+  const { x, residual, norm } = inputs;
   const { top } = attrs;
   const [left, seen] = [leadingZeros(attrs.padding), attrs.upsampled ? 2 : 1];
   const weight = context.weight(inputs.weight, { layout: 'winograd_columns', dtype: 'f32' });
@@ -36,8 +36,8 @@ export function lowerWinograd({ inputs, attrs, output }: Conv2dNode, context: Lo
     return [
       {
         label: 'conv2d_winograd.input',
-        shader: winogradInputShader({}),
-        bind: { x: { tensor: x }, values: { tensor: values } },
+        shader: winogradInputShader({ prologue: attrs.norm?.activation }),
+        bind: { x: { tensor: x }, values: { tensor: values }, ...(norm && { norm: { tensor: norm } }) },
         params: {
           tiles,
           breadth,

@@ -9,13 +9,23 @@ import {
 } from '../../../shaders/group_norm.ts';
 import { GraphError } from '../errors.ts';
 import { isCount, maximum, mul } from '../extent.ts';
-import { type Dispatch, type Limits, type Op, call, checkContiguous, checkEps, checkShape } from '../op.ts';
+import {
+  type Dispatch,
+  type Limits,
+  type Lowering,
+  type Op,
+  type Operand,
+  call,
+  checkContiguous,
+  checkEps,
+  checkShape,
+} from '../op.ts';
 import { oversize, stretches } from '../split.ts';
 import { type Tensor, rows, width, windowed } from '../tensor.ts';
 import { checkFloats } from './check_floats.ts';
 import { pictureShape } from './picture.ts';
 
-interface GroupNormAttrs {
+export interface GroupNormAttrs {
   readonly groups: number;
   readonly eps: number;
   readonly activation: Activation;
@@ -24,59 +34,9 @@ interface GroupNormAttrs {
 const groupNormOp: Op<GroupNormAttrs> = {
   name: 'group_norm',
   flops: ({ output }) => mul(8, ...output.shape),
-  lower({ inputs, attrs: { groups, eps, activation }, output }, context): Dispatch[] {
-    const { x } = inputs;
-    const [height, breadth, channels] = pictureShape('group_norm', 'x', x);
-    const positions = height * breadth;
-    const chunk = groupNormChunk(positions);
-    const chunks = Math.ceil(positions / chunk);
-    const vector = channels % 4 === 0;
-    const per = channels % (4 * groups) === 0 ? 4 : 1;
-    const [partial, mean, scale] = [
-      context.scratch('group_norm.partial', [chunks, channels / per, 2]),
-      context.scratch('group_norm.mean', [channels]),
-      context.scratch('group_norm.scale', [channels]),
-    ];
-    const cut = splitPositions(x, chunk, context.limits);
-    return [
-      ...cut.map(({ start, count }) => ({
-        label: 'group_norm.partial',
-        shader: groupNormPartialShader({ vector: per === 4 }),
-        bind: {
-          x: { tensor: part(x, start, count) },
-          partial: {
-            tensor: part(partial, (start / chunk) * (channels / per), Math.ceil(count / chunk) * (channels / per)),
-          },
-        },
-        params: { positions: count, channels, chunk },
-        groups: Math.ceil((Math.ceil(count / chunk) * (channels / per)) / 64),
-      })),
-      {
-        label: 'group_norm.combine',
-        shader: groupNormCombineShader({ per }),
-        bind: {
-          partial: { tensor: partial },
-          weight: { weight: context.weight(inputs.weight, { dtype: 'f32' }), part: 0 },
-          mean: { tensor: mean },
-          scale: { tensor: scale },
-        },
-        params: { positions, channels, groups, chunk, chunks, eps },
-        groups,
-      },
-      ...cut.map(({ start, count }) => ({
-        label: 'group_norm.apply',
-        shader: groupNormApplyShader({ activation, vector }),
-        bind: {
-          x: { tensor: part(x, start, count) },
-          mean: { tensor: mean },
-          scale: { tensor: scale },
-          bias: { weight: context.weight(inputs.bias, { dtype: 'f32' }), part: 0 },
-          y: { tensor: part(output, start, count) },
-        },
-        params: { positions: count, channels },
-        groups: Math.ceil((Math.ceil(count / groupNormRun) * (channels / (vector ? 4 : 1))) / 64),
-      })),
-    ];
+  lower({ inputs, attrs, output }, context): Dispatch[] {
+    const { dispatches, norm } = groupNormStatistics(inputs as GroupNormInputs, attrs, context);
+    return [...dispatches, ...groupNormApply(inputs.x, norm, output, attrs, context)];
   },
   absorb(node, next) {
     if (next.op.name !== 'silu' || node.attrs.activation !== 'none') return undefined;
@@ -85,9 +45,75 @@ const groupNormOp: Op<GroupNormAttrs> = {
   },
 };
 
+/** x (H, W, C), weight and bias (C). */
+type GroupNormInputs = Readonly<Record<'x' | 'weight' | 'bias', Tensor>>;
+
+/** What `groupNormApply`, or a convolution's prologue, normalises with: a table (3, C) of means, scales and shifts, and the dispatches that make it. */
+export function groupNormStatistics(
+  { x, weight, bias }: GroupNormInputs,
+  { groups, eps }: GroupNormAttrs,
+  context: Lowering,
+): { readonly dispatches: Dispatch[]; readonly norm: Tensor } {
+  const [height, breadth, channels] = pictureShape('group_norm', 'x', x);
+  const positions = height * breadth;
+  const chunk = groupNormChunk(positions);
+  const chunks = Math.ceil(positions / chunk);
+  const per = channels % (4 * groups) === 0 ? 4 : 1;
+  const partial = context.scratch('group_norm.partial', [chunks, channels / per, 2]);
+  const norm = context.scratch('group_norm.norm', [3, channels]);
+  const vector = (tensor: Tensor): Operand => ({ weight: context.weight(tensor, { dtype: 'f32' }), part: 0 });
+  const dispatches = [
+    ...splitPositions(x, context.limits).map(({ start, count }): Dispatch => {
+      const results = (n: number) => Math.ceil(n / chunk) * (channels / per);
+      return {
+        label: 'group_norm.partial',
+        shader: groupNormPartialShader({ vector: per === 4 }),
+        bind: {
+          x: { tensor: part(x, start, count) },
+          partial: { tensor: part(partial, results(start), results(count)) },
+        },
+        params: { positions: count, channels, chunk },
+        groups: Math.ceil(results(count) / 64),
+      };
+    }),
+    {
+      label: 'group_norm.combine',
+      shader: groupNormCombineShader({ per }),
+      bind: { partial: { tensor: partial }, weight: vector(weight), bias: vector(bias), norm: { tensor: norm } },
+      params: { positions, channels, groups, chunk, chunks, eps },
+      groups,
+    },
+  ];
+  return { dispatches, norm };
+}
+
+/** x normalised by the table `norm`, and activated. */
+export function groupNormApply(
+  x: Tensor,
+  norm: Tensor,
+  output: Tensor,
+  { activation }: GroupNormAttrs,
+  { limits }: Lowering,
+): Dispatch[] {
+  const channels = width(x);
+  const vector = channels % 4 === 0;
+  return splitPositions(x, limits).map(({ start, count }) => ({
+    label: 'group_norm.apply',
+    shader: groupNormApplyShader({ activation, vector }),
+    bind: {
+      x: { tensor: part(x, start, count) },
+      norm: { tensor: norm },
+      y: { tensor: part(output, start, count) },
+    },
+    params: { positions: count, channels },
+    groups: Math.ceil((Math.ceil(count / groupNormRun) * (channels / (vector ? 4 : 1))) / 64),
+  }));
+}
+
 /** Stretches of whole chunks of the positions of a picture; one where it fits a binding. */
-function splitPositions(x: Tensor, chunk: number, limits: Limits): { start: number; count: number }[] {
+function splitPositions(x: Tensor, limits: Limits): { start: number; count: number }[] {
   const positions = maximum(rows(x));
+  const chunk = groupNormChunk(positions);
   // 64 chunks: so many that their partial results begin where a window may, whatever the channels
   const grain = 64 * chunk;
   const cut = oversize(x, limits) && stretches(Math.ceil(positions / grain), [[x, grain * width(x)]], limits);
