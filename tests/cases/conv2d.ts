@@ -13,6 +13,8 @@ interface Options {
   /** x goes through GroupNorm of two groups first, or that and SiLU. */
   readonly norm?: 'plain' | 'silu';
   readonly scale?: number;
+  /** As on a GPU, by these variants beside the default. */
+  readonly gpu?: readonly string[];
   readonly timed?: boolean;
 }
 
@@ -38,10 +40,13 @@ function convCase(H: number, W: number, Cin: number, Cout: number, o: Options = 
     o.upsampled && 'upsampled',
     o.norm && `norm ${o.norm}`,
     scale && `scale ${scale}`,
+    o.gpu && 'as on a GPU',
   ];
   return {
     name: parts.filter(Boolean).join(' '),
     timed: o.timed,
+    gpu: !!o.gpu,
+    variants: o.gpu,
     tensors: {
       x: { shape: [H, W, Cin], scale },
       weight: { shape: [Cout, Cin, k, k], role: 'weight', dtype },
@@ -170,6 +175,13 @@ export const list: CaseList = {
     convCase(5, 33, 128, 132, { norm: 'plain', residual: true }),
     convCase(5, 7, 6, 4, { norm: 'silu' }),
     convCase(11, 6, 32, 64, { norm: 'plain', k: 1, scale: 1e6 }),
+    // what GPUs get: tiles of 64 and 32, Cin in parts, GroupNorm in the prologue of them
+    convCase(7, 9, 20, 65, { residual: true, upsampled: true, gpu: ['tile_32'] }),
+    convCase(9, 15, 36, 32, { norm: 'silu', gpu: ['apart'] }),
+    convCase(6, 11, 132, 36, { dtype: 'bf16', residual: true, gpu: ['tile_32_parts_4'] }),
+    convCase(3, 17, 140, 68, { dtype: 'f16', bias: false, gpu: ['tile_64_parts_8'] }),
+    convCase(9, 12, 64, 40, { stride: 2, pad: 'corner', scale: 1e6, gpu: [] }),
+    convCase(5, 9, 16, 3, { k: 1, gpu: ['tile_32'] }),
     convCase(1450, 1450, 4, 1, { k: 1 }), // more workgroups than one dimension takes
     // the VAE of the embedded model, then of the published ones at 256 and 512 pixels, up to the whole picture
     convCase(128, 128, 32, 32, { residual: true, timed: true }),

@@ -17,7 +17,8 @@ const labels = (...of: Parameters<typeof plan>) => new Set(plan(...of).dispatche
 test('subgroups of eight and 32 channels take the image', () => {
   expect(labels(16, 32, { subgroupSize: 8 })).toEqual(new Set(['conv2d_subgroup']));
   expect(labels(16, 32, { subgroupSize: 4 })).toEqual(new Set(['conv2d_rows']));
-  expect(labels(16, 32, {})).toEqual(new Set(['conv2d']));
+  expect(labels(16, 32, {})).toEqual(new Set(['conv2d_tile']));
+  expect(labels(16, 32, { architecture: 'software' })).toEqual(new Set(['conv2d']));
   expect(labels(16, 36, { subgroupSize: 8 })).toEqual(new Set(['conv2d']));
 });
 

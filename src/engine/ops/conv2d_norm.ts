@@ -38,9 +38,10 @@ function inPrologue(node: Conv2dNode, context: Lowering): boolean {
 
 /** Whether there is such a kernel, and it doesn't normalise every pixel anew for each few channels of the result. */
 function canPrologue(form: Conv2dForm, columns: number): boolean {
-  return form === 'winograd' || form === 'subgroup' || (form === 'rows' && columns <= conv2dRowsColumns);
+  return form === 'rows' ? columns <= conv2dRowsColumns : form !== 'tile';
 }
 
+/** On software adapters where it was measured; GPUs move a picture of the full size less for a few exponentials a tile. */
 function wins(form: Conv2dForm): boolean {
-  return form === 'winograd';
+  return form === 'winograd' || form.startsWith('tile_');
 }

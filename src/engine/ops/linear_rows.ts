@@ -10,6 +10,7 @@ import { type Dim, ceilDiv, mul } from '../extent.ts';
 import type { Node } from '../graph.ts';
 import type { Dispatch, Limits, Lowering } from '../op.ts';
 import { isAligned, placement, rows, width } from '../tensor.ts';
+import { isSoftware } from './adapter_class.ts';
 import { type LinearAttrs, biasOf, partsOf } from './linear_operands.ts';
 import { type ProductFacts, TILES, type TileForm, tileForm } from './linear_tiles.ts';
 
@@ -120,7 +121,3 @@ function gpuKernel(form: TileForm | 'matrix', { subgroupMatrix: shape, subgroupS
     apart,
   };
 }
-
-/** Names that software adapters give themselves. Only they have subgroups of four or eight lanes and of no other size. */
-const isSoftware = ({ subgroupSize, architecture }: Limits): boolean =>
-  subgroupSize === 4 || subgroupSize === 8 || architecture === 'software' || architecture === 'swiftshader';
