@@ -1,6 +1,7 @@
 /**
  * How a task is laid out on a device of little memory, chosen from its plans alone, before anything is loaded. What is tried first changes least: as
- * without a limit; kernels whose weights are no larger than the checkpoint's; parts on the device only for their phase; fewer pictures at once.
+ * without a limit; kernels whose weights are no larger than the checkpoint's; parts on the device only for their phase; pictures in bands of rows; fewer pictures at
+ * once.
  * The form of the weights is settled before, when the model is opened: as stored, else in fewer bits, as far as that is allowed.
  */
 import {
@@ -21,6 +22,8 @@ export interface Arrangement {
   readonly frugal: boolean;
   /** Whether only the passes of one phase lie on the device at a time. */
   readonly apart: boolean;
+  /** Whether pictures are gone over in bands of rows. */
+  readonly bands: boolean;
 }
 
 /** Bytes of a task on a device at the moment when it takes most. */
@@ -88,11 +91,14 @@ export interface Chosen extends Arrangement {
 }
 
 const LADDER: readonly Arrangement[] = [
-  { frugal: false, apart: false },
-  { frugal: true, apart: false },
-  { frugal: true, apart: true },
+  { frugal: false, apart: false, bands: false },
+  { frugal: true, apart: false, bands: false },
+  { frugal: true, apart: true, bands: false },
+  { frugal: true, apart: true, bands: true },
 ];
-const LEAST = LADDER[LADDER.length - 1];
+
+/** What takes least. */
+export const LEAST = LADDER[LADDER.length - 1];
 
 /**
  * The first arrangement that fits `memory`, with as many pictures at once as fit, at most `pictures`; without `memory`, all on the device and as many as

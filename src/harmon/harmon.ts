@@ -56,8 +56,8 @@ export interface HarmonOptions {
   /** Variants of kernels to use in place of the defaults: what `tune` has found, for as long as the model lives. */
   readonly choices?: Choices;
   /**
-   * Most bytes on the device. A task that takes more is laid out with less: kernels with smaller weights, parts on the device only for their phase, fewer
-   * pictures at once; one that still does not fit is refused. As many as it takes without.
+   * Most bytes on the device. A task that takes more is laid out with less: kernels with smaller weights, parts on the device only for their phase, pictures
+   * in bands of rows, fewer at once; one that still does not fit is refused. As many as it takes without.
    */
   readonly memory?: number;
 }
@@ -284,7 +284,7 @@ export class Harmon {
     this.text2image?.destroy();
     this.text2image = undefined;
     const { signal, onLoad: onProgress } = options;
-    const runtime = { ...this.runtime, frugal: layout.frugal };
+    const runtime = { ...this.runtime, frugal: layout.frugal, bands: layout.bands };
     const model = await Text2Image.open(runtime, shape, { signal, onProgress, apart: layout.apart });
     return (this.text2image = this.ifAlive(model));
   }
@@ -292,8 +292,8 @@ export class Harmon {
   /** Where memory is limited, one task's sessions are open at a time, and those of another layout give way. */
   private layOut(layout: Arrangement, other: 'text2image' | 'image2text'): void {
     if (this.runtime.memory === undefined) return;
-    const { frugal, apart } = this.layout ?? {};
-    const same = frugal === layout.frugal && apart === layout.apart;
+    const { frugal, apart, bands } = this.layout ?? {};
+    const same = frugal === layout.frugal && apart === layout.apart && bands === layout.bands;
     for (const task of same ? [other] : (['text2image', 'image2text'] as const)) {
       this[task]?.destroy();
       this[task] = undefined;
@@ -365,7 +365,7 @@ export class Harmon {
     this.image2text?.destroy();
     this.image2text = undefined;
     const { signal, onLoad: onProgress } = options;
-    const runtime = { ...this.runtime, frugal: layout.frugal };
+    const runtime = { ...this.runtime, frugal: layout.frugal, bands: layout.bands };
     const model = await Image2Text.open(runtime, shape, { signal, onProgress, apart: layout.apart });
     return (this.image2text = this.ifAlive(model));
   }

@@ -6,7 +6,14 @@ import { ArgumentError, type Plan, type Stream, throwIfAborted } from '../engine
 import { type DescribeShape, type Grid, decodeStepGraph, prefillGraph, seeGraph } from './graphs.ts';
 import { type Picture, toPixels } from './image.ts';
 import { Residence } from './residence.ts';
-import { type OnProgress, type PlanSource, type Runtime, compileFor, positionTable } from './runtime.ts';
+import {
+  type OnProgress,
+  type PlanSource,
+  type Runtime,
+  compileFor,
+  compilePicture,
+  positionTable,
+} from './runtime.ts';
 
 type Pass = 'see' | 'prefill' | 'decode_step';
 
@@ -230,7 +237,7 @@ export function image2textPlans(
 ): Record<Pass, Plan> {
   const { config } = source;
   return {
-    see: compileFor(source, seeGraph(config, shape.grid), keep?.see),
+    see: compilePicture(source, () => seeGraph(config, shape.grid), keep?.see),
     prefill: compileFor(source, prefillGraph(config, shape), keep?.prefill),
     decode_step: compileFor(source, decodeStepGraph(config, shape), keep?.decode_step),
   };

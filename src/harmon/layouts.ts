@@ -26,7 +26,8 @@ export class Layouts {
   ): Chosen {
     const { runtime } = this;
     const { memory } = runtime;
-    if (memory === undefined && (isSmall || pictures === 1)) return { frugal: false, apart: false, pictures };
+    if (memory === undefined && (isSmall || pictures === 1))
+      return { frugal: false, apart: false, bands: false, pictures };
     const key = JSON.stringify(shape);
     let chosen = this.known.get(key);
     if (!chosen) {

@@ -7,7 +7,15 @@ import {
   type TensorFile,
   plannedBytes,
 } from '../engine/index.ts';
-import { type FormNeed, type MemoryNeed, type NeedOf, checkMemory, fittingForm, memoryNeed } from './arrangement.ts';
+import {
+  LEAST,
+  type FormNeed,
+  type MemoryNeed,
+  type NeedOf,
+  checkMemory,
+  fittingForm,
+  memoryNeed,
+} from './arrangement.ts';
 import type { HarmonConfig } from './config.ts';
 import { DESCRIBE_ALIASES, MAX_NEW_TOKENS, describeGroups, describeShape, image2textPlans } from './image2text.ts';
 import { type GenerateOptions, generateJob } from './request.ts';
@@ -135,7 +143,7 @@ export function formFor(
   const forms = FORMS.map(needs);
   const allowed = FORMS.indexOf(least) + 1;
   const { form, needOf } = fittingForm(forms.slice(0, allowed), memory, forms.slice(allowed));
-  return { quantise: form, need: needOf({ frugal: true, apart: true }, 1) };
+  return { quantise: form, need: needOf(LEAST, 1) };
 }
 
 function tasksOf(source: PlanSource, { task, imageSize, maxNewTokens }: FitRequest, memory: number): NeedOf[] {

@@ -5,11 +5,13 @@ import {
   type Device,
   type Graph,
   type LoadProgress,
+  OvertoneError,
   type Plan,
   SessionSet,
   type WeightSource,
   compile,
   compileAll,
+  weightBytes,
 } from '../engine/index.ts';
 import type { HarmonConfig } from './config.ts';
 import { vaeStride } from './config.ts';
@@ -29,6 +31,8 @@ export interface PlanSource {
   readonly quantise?: Quantised;
   /** Takes no kernels whose weights are larger than the checkpoint's. */
   readonly frugal?: boolean;
+  /** Goes over pictures in bands of rows. */
+  readonly bands?: boolean;
   /** Variants of kernels to use in place of the defaults. */
   readonly choices?: Choices;
 }
@@ -45,6 +49,26 @@ export interface Runtime extends PlanSource {
 /** Plans of graphs with the checkpoint's stored dtypes, or quantised. */
 export function compileFor(runtime: PlanSource, graph: Graph, keep: readonly string[] = []): Plan {
   return compile(graph, { ...planOptions(runtime), keep });
+}
+
+/** Bands of a picture: its largest tensor is given to kernels in at least so many. */
+const BANDS = 4;
+
+/**
+ * The plan of a pass over pictures, where `runtime.bands` in bands of rows, each with the rows around it that its filters see: kernels are given less at
+ * once, and what is copied for them is smaller. The bits are the same. As a whole where a band would not hold what must be in one piece.
+ */
+export function compilePicture(runtime: PlanSource, graph: () => Graph, keep: readonly string[] = []): Plan {
+  const whole = compileFor(runtime, graph(), keep);
+  if (!runtime.bands) return whole;
+  const weights = whole.weights.flatMap(weightBytes);
+  const band = Math.max(Math.ceil(Math.max(...whole.blocks) / BANDS), ...weights);
+  try {
+    return compile(graph(), { ...planOptions(runtime), keep, maxStorageBufferBindingSize: band });
+  } catch (error) {
+    if (error instanceof OvertoneError && error.code === 'memory') return whole;
+    throw error;
+  }
 }
 
 /** How the plans of a model are compiled. */

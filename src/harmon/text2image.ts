@@ -21,7 +21,14 @@ import type { PaddedRows } from './prompts.ts';
 import { type Randomness, checkNoise } from './random.ts';
 import type { GenerateJob } from './request.ts';
 import { type EnterOptions, Residence } from './residence.ts';
-import { type OnProgress, type PlanSource, type Runtime, compileFor, positionTable } from './runtime.ts';
+import {
+  type OnProgress,
+  type PlanSource,
+  type Runtime,
+  compileFor,
+  compilePicture,
+  positionTable,
+} from './runtime.ts';
 import { type DiffusionSchedule, type Iteration, diffusionSchedule } from './schedule.ts';
 
 export type GeneratePass = 'text' | 'iteration' | 'time' | 'modulations' | 'step' | 'place' | 'decode' | 'encode';
@@ -263,6 +270,7 @@ export function text2imagePlans(
   keep?: readonly string[],
 ): { full: GenerateShape; plans: Record<Pass, Plan> } {
   const { config } = source;
+  const { encoder } = shape;
   const chunk = chunkOf(source, shape);
   const full = { ...shape, chunk, steps: isOneKernel(source) ? Math.min(STEPS, chunk) : undefined };
   const plans = {
@@ -272,8 +280,8 @@ export function text2imagePlans(
     modulations: compileFor(source, modulationGraph(config, full)),
     step: compileFor(source, stepGraph(config, full)),
     place: compileFor(source, placeGraph(config, full)),
-    decode: compileFor(source, decodeGraph(config, shape.grid, shape.pictures)),
-    ...(shape.encoder && { encode: compileFor(source, encodeGraph(config, shape.encoder)) }),
+    decode: compilePicture(source, () => decodeGraph(config, shape.grid, shape.pictures)),
+    ...(encoder && { encode: compilePicture(source, () => encodeGraph(config, encoder)) }),
   } as Record<Pass, Plan>;
   return { full, plans };
 }

@@ -8,17 +8,18 @@ import { Harmon as HarmonClass } from '../../src/harmon/harmon.ts';
 import type { MemoryNeed } from '../../src/harmon/arrangement.ts';
 import { answerNeed, pictureNeed } from '../../src/harmon/planned.ts';
 import { questionPrompt } from '../../src/harmon/prompts.ts';
+import { seeded } from '../../src/harmon/random.ts';
 import { generateJob } from '../../src/harmon/request.ts';
-import { text2imageShape } from '../../src/harmon/text2image.ts';
+import { Text2Image, text2imageShape } from '../../src/harmon/text2image.ts';
 import { weightSource } from '../../src/harmon/weight_source.ts';
-import { formulaPicture } from '../support/formula.ts';
+import { formulaPicture, formulaUnit } from '../support/formula.ts';
 import { tinyConfig, tinyTokenizer } from '../support/golden.ts';
-import { tinyFile } from '../support/tiny_model.ts';
+import { tinyFile, tinyRuntime } from '../support/tiny_model.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
-const APART = { frugal: true, apart: true };
-const ALL = { frugal: false, apart: false };
+const APART = { frugal: true, apart: true, bands: true };
+const ALL = { frugal: false, apart: false, bands: false };
 const common = { prompt: 'a dog', imageSize: [48, 32], iterations: 3, timesteps: 3, seed: 5 } as const;
 
 let device: Device;
@@ -112,6 +113,31 @@ describe('a picture', () => {
     const options = { imageSize: undefined, edit: { picture, mask } };
     expect(await make(open(1.1 * least()), options)).toEqual(await make(open(), options));
   });
+});
+
+test('the VAE goes over a picture in bands of rows with the same bits', async () => {
+  const grid = [10, 8] as const;
+  const tokens = Float32Array.from({ length: 80 * 16 }, (_, i) => 4 * formulaUnit('tokens', i) - 2);
+  const orders = [Uint32Array.of(0)];
+  const prompts = { ids: Uint32Array.of(1, 1), rows: 2, length: 1, lengths: [1, 1] };
+  const shape = { grid, encoder: grid, pictures: 1, branches: 2, text: 32, timesteps: 2, predicted: 1 } as const;
+  const both = [];
+  for (const bands of [false, true]) {
+    const runtime = { ...tinyRuntime(device, tiny.file), frugal: true, bands };
+    const task = await Text2Image.open(runtime, shape, { apart: true });
+    const job = { prompts, iterations: [], temperature: 1, orders, randomness: seeded(1, 1), given: tokens };
+    await task.run(job);
+    const pixels = await task.decodeRaw(0);
+    const activations = device.bytes.activations;
+    const latents = await task.encode(formulaPicture(128, 160));
+    both.push({ pixels: Buffer.from(pixels.buffer).toString('base64'), latents, activations });
+    task.destroy();
+    runtime.weights.destroy();
+  }
+  const [whole, banded] = both;
+  expect(banded.pixels === whole.pixels).toBe(true);
+  expect(banded.latents).toEqual(whole.latents);
+  expect(banded.activations).toBeLessThan(0.95 * whole.activations);
 });
 
 test('a batch that does not fit is made in parts, each picture with the same bits', async () => {
