@@ -1,6 +1,6 @@
 /** Dawn in Node: one device a process, kept reachable for as long as it lives, waited for without stealing a core from a CPU adapter. */
 import { create, globals } from 'webgpu';
-import { type Device, GpuError, openAdapter } from '../src/engine/index.ts';
+import { type Device, GpuError, openAdapter, subgroupMatrices } from '../src/engine/index.ts';
 
 export interface NodeDeviceOptions {
   /** Dawn's own switches, `name=value`. */
@@ -24,7 +24,7 @@ export async function openDevice(options: NodeDeviceOptions = {}): Promise<Devic
   kept.overtoneGpu ??= create([...(options.dawn ?? [])]);
   const adapter = await kept.overtoneGpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw noAdapter(process.env);
-  return openAdapter(adapter, { wait, now: () => performance.now() }, options.features);
+  return openAdapter(adapter, { wait, now: () => performance.now() }, options.features, subgroupMatrices);
 }
 
 /** Features of WGSL that the opened Dawn knows. */

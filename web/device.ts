@@ -1,5 +1,5 @@
 /** The GPU in a page or its worker: one adapter for each device, asked for three times, and what to do where there is none. */
-import { type Device, GpuError, openAdapter } from '../src/engine/index.ts';
+import { type Device, GpuError, openAdapter, subgroupMatrices } from '../src/engine/index.ts';
 
 export interface WebDeviceOptions {
   /** Features to have where the adapter has them, beside those that kernels use. */
@@ -27,7 +27,9 @@ export async function openDevice(options: WebDeviceOptions = {}): Promise<Device
     const adapter = await patiently(gpu.requestAdapter({ powerPreference: 'high-performance' })).catch(() => null);
     if (adapter) {
       try {
-        return await patiently(openAdapter(adapter, HOST, options.features), (late) => late.destroy());
+        return await patiently(openAdapter(adapter, HOST, options.features, subgroupMatrices), (late) =>
+          late.destroy(),
+        );
       } catch (cause) {
         if (pause === undefined) throw noAdapter('but gave no device', TRY, cause);
       }

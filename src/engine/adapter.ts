@@ -1,20 +1,28 @@
 /** From an adapter to the engine's device: the features that kernels use where the adapter has them, and its own limits where they count. */
 import { Device, type DeviceHost } from './device.ts';
-import { MATRIX_FEATURE, checkMatrices, matrixShape } from './matrix_check.ts';
+import type { MatrixKernel } from './op.ts';
+
+/** How a platform uses matrices of subgroups. */
+export interface Matrices {
+  readonly features: readonly GPUFeatureName[];
+  /** The kernel for an adapter; undefined where it has no such matrices. */
+  kernel(adapter: GPUAdapter): MatrixKernel | undefined;
+  /** Whether the kernel is right and fast on the device. @throws GpuError `lost`. */
+  check(device: Device, kernel: MatrixKernel): Promise<boolean>;
+}
 
 /** Opens `adapter`, which gives one device only. `features` are had beside those that kernels use, where the adapter has them. */
 export async function openAdapter(
   adapter: GPUAdapter,
-  host: Omit<DeviceHost, 'device' | 'description'>,
+  host: Pick<DeviceHost, 'wait' | 'now'>,
   features: readonly GPUFeatureName[] = [],
+  matrices?: Matrices,
 ): Promise<Device> {
   const { limits, info } = adapter;
-  const shape = matrixShape(adapter);
-  const matrices: GPUFeatureName[] = shape ? ['shader-f16', MATRIX_FEATURE] : [];
-  const device = await adapter.requestDevice({
-    requiredFeatures: (['subgroups', ...matrices, ...features] as const).filter((feature) =>
-      adapter.features.has(feature),
-    ),
+  const kernel = matrices?.kernel(adapter);
+  const wanted: GPUFeatureName[] = ['subgroups', ...(kernel ? matrices!.features : []), ...features];
+  const gpu = await adapter.requestDevice({
+    requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
     requiredLimits: {
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
       maxBufferSize: limits.maxBufferSize,
@@ -22,16 +30,16 @@ export async function openAdapter(
     },
   });
   const { vendor, architecture, device: name, description } = info;
-  const opened = await Device.open({
+  const device = await Device.open({
     ...host,
-    device,
+    device: gpu,
     description: description || [vendor, architecture, name].filter(Boolean).join(' '),
   });
   try {
-    if (shape && (await checkMatrices(opened, shape))) opened.subgroupMatrix = shape;
-    return opened;
+    if (kernel && (await matrices!.check(device, kernel))) device.matrixKernel = kernel;
+    return device;
   } catch (error) {
-    opened.destroy();
+    device.destroy();
     throw error;
   }
 }

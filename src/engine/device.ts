@@ -2,9 +2,8 @@
  * The engine's view of a GPUDevice: every buffer is tracked by purpose, pipelines are made once per kernel text, and every failure (validation,
  * memory, loss) reaches the caller as a GpuError that names what was being done.
  */
-import type { MatrixShape } from '../../shaders/linear_matrix.ts';
 import { GpuError, type GpuErrorKind, OvertoneError } from './errors.ts';
-import type { Limits } from './op.ts';
+import type { Limits, MatrixKernel } from './op.ts';
 import type { PlanLimits } from './plan.ts';
 import { shaderInterface } from './shader.ts';
 import { Staging } from './staging.ts';
@@ -74,8 +73,8 @@ export class Device {
   peakBytes = 0;
   /** New activation buffers are filled with NaN, so that an element no kernel wrote shows. For tests. */
   poison = false;
-  /** Shape of a subgroup's matrices that kernels may use: who opened the device has checked them. */
-  subgroupMatrix: MatrixShape | undefined;
+  /** Whoever opened the device has checked it. */
+  matrixKernel: MatrixKernel | undefined;
   /** Counts and times dispatches. For measuring: timestamps cost time. */
   profiler: Profiler | undefined;
   private readonly pipelines = new Map<string, Promise<Pipeline>>();
@@ -314,8 +313,8 @@ export class Device {
       maxComputeWorkgroupStorageSize,
     };
     const { vendor, architecture } = this.adapter;
-    const { subgroupSize, subgroupMatrix } = this;
-    return { ...limits, subgroupSize, subgroupMatrix, vendor, architecture };
+    const { subgroupSize, matrixKernel } = this;
+    return { ...limits, subgroupSize, matrixKernel, vendor, architecture };
   }
 
   /** The pipeline of a kernel, compiled once for each text. Bindings follow the kernel's own declarations; uniforms have a dynamic offset. */

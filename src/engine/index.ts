@@ -32,6 +32,7 @@ export {
   type VariantResult,
   tune,
 } from './tune.ts';
+export { subgroupMatrices } from './tune_matrices.ts';
 export { type TuneStore, readTuned, writeTuned } from './tune_store.ts';
 export { type Quantised, dequantise, isQuantised, quantise } from './quantise.ts';
 export { type LoadProgress, type WeightSource, WeightStore, weightBytes } from './weights.ts';

@@ -3,7 +3,7 @@
  * when the graph is compiled. Everything about an op is in its own file under ops/; nothing here knows any of them.
  */
 import { groupWords } from '../../shaders/common.ts';
-import type { MatrixShape } from '../../shaders/linear_matrix.ts';
+import type { LinearOptions } from '../../shaders/linear_parts.ts';
 import type { Facts } from './choice.ts';
 import { type Dtype, bytesOf } from './dtype.ts';
 import { GraphError } from './errors.ts';
@@ -131,6 +131,12 @@ export interface Dispatch {
   readonly groups: Dim;
 }
 
+/** `linear` by a subgroup's matrices, which whoever opens the device brings: a kernel for its shapes, of `tile` rows and columns a workgroup. */
+export interface MatrixKernel {
+  readonly tile: number;
+  shader(options: LinearOptions): string;
+}
+
 /** What ops must know of the device. */
 export interface Limits {
   readonly maxStorageBufferBindingSize: number;
@@ -138,8 +144,8 @@ export interface Limits {
   readonly maxComputeWorkgroupStorageSize: number;
   /** Lanes of a subgroup where the device has subgroups of one fixed size. */
   readonly subgroupSize: number | undefined;
-  /** Shape of a subgroup's matrices where the device has them and they have been found right. */
-  readonly subgroupMatrix: MatrixShape | undefined;
+  /** Of devices whose matrices of a subgroup have been found right and fast. */
+  readonly matrixKernel: MatrixKernel | undefined;
   /** Vendor and architecture of the adapter as WebGPU tells them, such as `nvidia` and `ampere`; empty where it doesn't. */
   readonly vendor: string;
   readonly architecture: string;

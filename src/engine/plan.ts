@@ -2,7 +2,6 @@
  * A plan: a graph compiled for one set of limits. Ops are fused and lowered to dispatches, weights get their stored form, intermediates their
  * memory. It owns nothing on the GPU; it can be printed and compared.
  */
-import type { MatrixShape } from '../../shaders/linear_matrix.ts';
 import { type Choice, type Choices, choiceKey } from './choice.ts';
 import { type Dtype, bytesOf } from './dtype.ts';
 import { GraphError, OvertoneError } from './errors.ts';
@@ -16,6 +15,7 @@ import {
   type Dispatch,
   type Limits,
   type Lowering,
+  type MatrixKernel,
   type Operand,
   type WeightForm,
   type WeightOperand,
@@ -40,8 +40,7 @@ export interface PlanLimits {
   readonly maxComputeWorkgroupStorageSize?: number;
   /** Lanes of a subgroup where the device has subgroups of one fixed size; kernels that use none without. */
   readonly subgroupSize?: number;
-  /** Shape of a subgroup's matrices where kernels may use them. */
-  readonly subgroupMatrix?: MatrixShape;
+  readonly matrixKernel?: MatrixKernel;
   /** Vendor and architecture of the adapter, for defaults that follow its class. */
   readonly vendor?: string;
   readonly architecture?: string;
@@ -100,7 +99,7 @@ export const DEFAULT_LIMITS = {
   maxTextureDimension2D: 8192,
   maxComputeWorkgroupStorageSize: 16384,
   subgroupSize: undefined,
-  subgroupMatrix: undefined,
+  matrixKernel: undefined,
   vendor: '',
   architecture: '',
 } as const satisfies PlanLimits;
@@ -128,7 +127,7 @@ function limitsOf(options: PlanOptions): Limits {
     maxTextureDimension2D: options.maxTextureDimension2D ?? maxTextureDimension2D,
     maxComputeWorkgroupStorageSize: options.maxComputeWorkgroupStorageSize ?? maxComputeWorkgroupStorageSize,
     subgroupSize: options.subgroupSize,
-    subgroupMatrix: options.subgroupMatrix,
+    matrixKernel: options.matrixKernel,
     vendor: options.vendor ?? vendor,
     architecture: options.architecture ?? architecture,
   };

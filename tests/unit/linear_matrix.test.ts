@@ -6,14 +6,23 @@ import { create, globals } from 'webgpu';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { wait } from '../../node/device.ts';
 import { linearMatrixShader, matrixFits } from '../../shaders/linear_matrix.ts';
-import { Device, GpuError, Graph, type PlanOptions, compile, linear, openAdapter } from '../../src/engine/index.ts';
+import {
+  Device,
+  GpuError,
+  Graph,
+  type PlanOptions,
+  compile,
+  linear,
+  openAdapter,
+  subgroupMatrices,
+} from '../../src/engine/index.ts';
 import {
   MATRIX_FEATURE,
   type MatrixTrial,
-  checkMatrices,
+  matrixKernel,
   matrixShape,
   trustMatrices,
-} from '../../src/engine/matrix_check.ts';
+} from '../../src/engine/tune_matrices.ts';
 
 const SHAPES = [
   { M: 8, N: 8, K: 8 },
@@ -89,8 +98,8 @@ describe('the shape', () => {
   test('is asked for only of an adapter that has one', async (context) => {
     const fresh = await gpu.requestAdapter();
     if (!fresh?.features.has(MATRIX_FEATURE)) return context.skip('needs a Dawn whose null backend has the feature');
-    const device = await openAdapter(fresh, { wait, now: () => 0 });
-    expect(device.subgroupMatrix).toBeUndefined();
+    const device = await openAdapter(fresh, { wait, now: () => 0 }, [], subgroupMatrices);
+    expect(device.matrixKernel).toBeUndefined();
     expect(device.features.has(MATRIX_FEATURE)).toBe(false);
     device.destroy();
   });
@@ -124,10 +133,8 @@ describe('the check at the start', () => {
     const requiredFeatures: GPUFeatureName[] = ['shader-f16', 'subgroups', MATRIX_FEATURE];
     const host = await fresh.requestDevice({ requiredFeatures });
     const device = await Device.open({ device: host, description: 'null', wait, now: () => 0 });
-    const limits = { ...device.planLimits, subgroupSize: 32 };
-    vi.spyOn(device, 'planLimits', 'get').mockReturnValue(limits);
     const pipeline = vi.spyOn(device, 'pipeline');
-    expect(await checkMatrices(device, SHAPES[0])).toBe(false);
+    expect(await subgroupMatrices.check(device, matrixKernel(SHAPES[0], 32))).toBe(false);
     expect(pipeline.mock.calls.map(([label]) => label)).toEqual(['linear_tile', 'linear_matrix']);
     expect(device.totalBytes).toBe(device.ownBytes);
     device.destroy();
@@ -141,7 +148,7 @@ describe('a plan', () => {
     const { choices, dispatches } = compile(graph, { ...options, weightDtype: () => dtype });
     return { keys: choices.map(({ key }) => key), labels: dispatches.map((d) => d.label) };
   };
-  const limits = { subgroupSize: 32, subgroupMatrix: SHAPES[1] };
+  const limits = { matrixKernel: matrixKernel(SHAPES[1], 32) };
   const key = 'linear columns=96 depth=128 weight=bf16: matrix whole';
 
   test('offers matrices where the device has them and weights are exact in f16, whatever the rows are', () => {
@@ -152,6 +159,6 @@ describe('a plan', () => {
       expect(kernels(rows, 'bf16', { ...limits, choices }).labels).toEqual(['linear_matrix']);
     }
     expect(kernels(2, 'f32', limits).keys).not.toContain(key);
-    expect(kernels(2, 'bf16', { subgroupSize: 32 }).keys).not.toContain(key);
+    expect(kernels(2, 'bf16', {}).keys).not.toContain(key);
   });
 });

@@ -2,7 +2,6 @@
 import type { MatrixStorage } from '../../../shaders/common.ts';
 import { linearShader, linearTile } from '../../../shaders/linear.ts';
 import { linearMatvecShader, matvecOutputs } from '../../../shaders/linear_matvec.ts';
-import { linearMatrixShader, matrixTile } from '../../../shaders/linear_matrix.ts';
 import type { EpilogueOptions, LinearOptions } from '../../../shaders/linear_parts.ts';
 import { linearSumShader, sumLanes } from '../../../shaders/linear_sum.ts';
 import { linearTileShader } from '../../../shaders/linear_tile.ts';
@@ -103,12 +102,12 @@ function matvec(facts: ProductFacts, context: Lowering): Kernel {
   };
 }
 
-function gpuKernel(form: TileForm | 'matrix', { subgroupMatrix: shape, subgroupSize: lanes }: Limits): Kernel {
+function gpuKernel(form: TileForm | 'matrix', { matrixKernel: matrix }: Limits): Kernel {
   if (form === 'matrix')
     return {
       label: 'linear_matrix',
-      make: (options) => linearMatrixShader({ ...options, shape: shape!, lanes: lanes! }),
-      groups: (rows, columns) => mul(ceilDiv(rows, matrixTile), ceilDiv(columns, matrixTile)),
+      make: (options) => matrix!.shader(options),
+      groups: (rows, columns) => mul(ceilDiv(rows, matrix!.tile), ceilDiv(columns, matrix!.tile)),
     };
   const { tile: name, chunk, apart } = form;
   const tile = TILES[name];

@@ -2,10 +2,9 @@
  * Which tile of workgroup memory computes a product of several rows on a GPU, whether K is split, or whether a subgroup's matrices do it. Software adapters, whose workgroup memory is
  * no faster than storage, need 2.5 times as long by tiles, and by split K what the second dispatch adds: they are not asked.
  */
-import { matrixFits } from '../../../shaders/linear_matrix.ts';
 import type { LinearTile } from '../../../shaders/linear_tile.ts';
 import { type Dim, maximum } from '../extent.ts';
-import type { Limits, Lowering } from '../op.ts';
+import type { Lowering } from '../op.ts';
 
 /** Of 64, 256 and 256 invocations, in 8, 16 and 16 KiB. */
 export const TILES = {
@@ -75,11 +74,8 @@ type Sum = 'whole' | keyof typeof PARTS | 'matrix';
 function sumOf(facts: ProductFacts, context: Lowering): Sum {
   const { columns, depth, weight } = facts;
   const pick = (...names: [Sum, ...Sum[]]): Sum =>
-    context.pick({ ...facts }, hasMatrices(context.limits) && weight !== 'f32' ? [...names, 'matrix'] : names);
+    context.pick({ ...facts }, context.limits.matrixKernel && weight !== 'f32' ? [...names, 'matrix'] : names);
   if (depth < 1024) return pick('whole');
   if (columns > 4096) return pick('whole', 'split_4', 'split_8');
   return depth < 4096 ? pick('split_4', 'whole', 'split_8') : pick('split_8', 'whole', 'split_4');
 }
-
-const hasMatrices = ({ subgroupMatrix, subgroupSize }: Limits): boolean =>
-  !!subgroupMatrix && !!subgroupSize && matrixFits(subgroupMatrix, subgroupSize);

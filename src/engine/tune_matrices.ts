@@ -2,12 +2,14 @@
  * Matrices of a subgroup (Dawn's `chromium-experimental-subgroup-matrix`): which shape of an adapter's `linear` takes, and the check at the start that
  * turns them off where a small product is not the plain kernel's or a large one takes longer.
  */
-import { type MatrixShape, matrixFits } from '../../shaders/linear_matrix.ts';
+import { type MatrixShape, linearMatrixShader, matrixFits, matrixTile } from '../../shaders/linear_matrix.ts';
+import type { Matrices } from './adapter.ts';
 import type { Choices } from './choice.ts';
 import type { Device } from './device.ts';
 import { numberToBf16 } from './dtype.ts';
 import { GpuError, GraphError } from './errors.ts';
 import { Graph } from './graph.ts';
+import type { MatrixKernel } from './op.ts';
 import { linear } from './ops/linear.ts';
 import { compile } from './plan.ts';
 import { createSession } from './session.ts';
@@ -79,10 +81,10 @@ function apart(a: Float32Array, b: Float32Array): number {
 }
 
 /** Whether the matrices of `device`, which has the feature, are to be trusted. Nothing is held afterwards. @throws GpuError `lost`. */
-export async function checkMatrices(device: Device, shape: MatrixShape): Promise<boolean> {
+async function check(device: Device, own: MatrixKernel): Promise<boolean> {
   const timer = await Timer.create(device);
   try {
-    return await trustMatrices((kernel, size) => product(device, timer, shape, kernel, SIZES[size]));
+    return await trustMatrices((kernel, size) => product(device, timer, own, kernel, SIZES[size]));
   } finally {
     timer.destroy();
   }
@@ -91,13 +93,13 @@ export async function checkMatrices(device: Device, shape: MatrixShape): Promise
 async function product(
   device: Device,
   timer: Timer,
-  subgroupMatrix: MatrixShape,
+  matrixKernel: MatrixKernel,
   kernel: 'whole' | 'matrix',
   [M, N, K]: readonly [number, number, number],
 ): Promise<{ y: Float32Array; ms: number }> {
   const graph = new Graph('matrices');
   graph.output('y', linear(graph.input('x', [M, K]), graph.weight('weight', [N, K])));
-  const options = { ...device.planLimits, subgroupMatrix, weightDtype: () => 'bf16' as const };
+  const options = { ...device.planLimits, matrixKernel, weightDtype: () => 'bf16' as const };
   const choices: Choices = new Map(compile(graph, options).choices.map(({ key }) => [key, kernel]));
   const plan = compile(graph, { ...options, choices });
   if (plan.choices[0]?.chosen !== kernel)
@@ -132,3 +134,19 @@ const formula = (K: number) => ({
   },
   readF32: () => Promise.resolve(new Float32Array()),
 });
+
+/** The kernel of `linear` for a shape and subgroups of one size. */
+export const matrixKernel = (shape: MatrixShape, lanes: number): MatrixKernel => ({
+  tile: matrixTile,
+  shader: (options) => linearMatrixShader({ ...options, shape, lanes }),
+});
+
+/** For `openAdapter`: the matrices of adapters that have them, checked while the device is opened. */
+export const subgroupMatrices: Matrices = {
+  features: ['shader-f16', MATRIX_FEATURE],
+  kernel(adapter) {
+    const shape = matrixShape(adapter);
+    return shape && matrixKernel(shape, adapter.info.subgroupMinSize!);
+  },
+  check,
+};
