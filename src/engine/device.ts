@@ -7,7 +7,7 @@ import type { Limits, MatrixKernel } from './op.ts';
 import type { PlanLimits } from './plan.ts';
 import { shaderInterface } from './shader.ts';
 import { Staging } from './staging.ts';
-import { type Pace, Stream } from './stream.ts';
+import { Pace, Stream } from './stream.ts';
 import { UniformPage } from './uniforms.ts';
 
 /** What the platform provides: a device, and how to wait for it. */
@@ -87,8 +87,7 @@ export class Device {
 
   private page: UniformPage | undefined;
   private staging: Staging | undefined;
-  /** Starts slow, so that the first slices on an unknown device are short. */
-  private readonly pace: Pace = { nsPerUnit: 0.5 };
+  private readonly pace = new Pace();
 
   private constructor(private readonly host: DeviceHost) {
     const { device } = host;
@@ -194,11 +193,13 @@ export class Device {
     for (const filter of filters) device.pushErrorScope(filter);
     let result: T | undefined;
     let thrown: unknown;
+    const inUse = this.totalBytes;
     try {
       result = body();
     } catch (error) {
       thrown = error;
     }
+    const memory = { asked: this.totalBytes - inUse, inUse };
     const popped = filters.map(() => {
       try {
         return device.popErrorScope();
@@ -208,10 +209,10 @@ export class Device {
     });
     const settled = await this.wait(label, Promise.allSettled(popped));
     if (thrown instanceof OvertoneError) throw thrown;
-    if (thrown !== undefined) throw toGpuError(label, thrown);
+    if (thrown !== undefined) throw toGpuError(label, thrown, memory);
     for (const entry of settled) {
-      if (entry.status === 'rejected') throw toGpuError(label, entry.reason);
-      if (entry.value) throw toGpuError(label, entry.value);
+      if (entry.status === 'rejected') throw toGpuError(label, entry.reason, memory);
+      if (entry.value) throw toGpuError(label, entry.value, memory);
     }
     return result as T;
   }
@@ -413,8 +414,12 @@ export class Device {
 /** What a buffer of `bytes` takes. */
 export const bufferBytes = (bytes: number): number => Math.max(16, Math.ceil(bytes / 4) * 4);
 
-/** Any failure of a GPU call as a GpuError naming `label`. */
-export function toGpuError(label: string, error: unknown): GpuError {
+/** Any failure of a GPU call as a GpuError naming `label`; one of memory also says how many bytes were asked for, where that is known. */
+export function toGpuError(
+  label: string,
+  error: unknown,
+  memory?: { readonly asked: number; readonly inUse: number },
+): GpuError {
   if (error instanceof GpuError) return error;
   const { name = '', message = String(error) } = error as { name?: string; message?: string };
   const type = (error as object | undefined)?.constructor?.name ?? name;
@@ -428,10 +433,15 @@ export function toGpuError(label: string, error: unknown): GpuError {
           : 'internal';
   const cure =
     kind === 'out-of-memory' ? ': choose a smaller picture or batch, or close other programs that use the GPU' : '';
+  const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+  const numbers =
+    kind === 'out-of-memory' && memory && memory.asked > 0
+      ? ` for ${megabytes(memory.asked)} more than the ${megabytes(memory.inUse)} in use`
+      : '';
   return new GpuError(
     kind,
     label,
-    `[${label}] the GPU must accept this step but answered ${kind}: ${message.trim().split('\n')[0]}${cure}`,
+    `[${label}] the GPU must accept this step but answered ${kind}${numbers}: ${message.trim().split('\n')[0]}${cure}`,
     { cause: error },
   );
 }

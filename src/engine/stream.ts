@@ -7,14 +7,31 @@ import { ArgumentError, throwIfAborted } from './errors.ts';
 
 /** Aim for a slice, milliseconds. */
 const SLICE_MS = 100;
+/** Most that a slice of several dispatches may be predicted to take, milliseconds: systems take the device away from work that lasts seconds. */
+const MOST_MS = 500;
 /** Slices that may be on the GPU at once. */
 const IN_FLIGHT = 2;
 
-/** How long work takes on this device, learned from finished slices. */
-export interface Pace {
+/**
+ * How long work takes on a device, learned from finished slices. It starts fifty times slower than a software adapter on two cores, so that the
+ * first slices on an unknown device are short. A slow slice counts at once, since the next must not be as long; fast ones by and by, since
+ * kernels differ. What a short slice takes is mostly its way to the device and back, so it never counts as slow.
+ */
+export class Pace {
   /** Predicted nanoseconds a FLOP (or a tenth of a byte). */
-  nsPerUnit: number;
+  nsPerUnit = 2.5;
+
+  /** A slice of `units` took `ms`. */
+  learn(units: number, ms: number): void {
+    const seen = (ms * 1e6) / units;
+    if (seen <= this.nsPerUnit) this.nsPerUnit = Math.max(0.5 * this.nsPerUnit + 0.5 * seen, LEAST_NS);
+    else if (ms >= LONG_MS) this.nsPerUnit = Math.min(seen, 4 * this.nsPerUnit); // one that waited for a compiler says too much
+  }
 }
+
+/** A slice that took so long was slow by its work. */
+const LONG_MS = 20;
+const LEAST_NS = 1e-6;
 
 export class Stream {
   private encoder: GPUCommandEncoder | undefined;
@@ -27,6 +44,8 @@ export class Stream {
   private readonly errors: Promise<void>[] = [];
   private readonly flights: Promise<void>[] = [];
   private failure: unknown;
+  /** When the slice before was done. */
+  private lastDone = 0;
   private detach: () => void;
   /** Submits so far and dispatches so far. */
   submits = 0;
@@ -44,6 +63,7 @@ export class Stream {
 
   /** The open compute pass, for one dispatch called `label` of plan `plan` that is predicted to take `units`. */
   compute(plan: string, label: string, units: number): GPUComputePassEncoder {
+    if (this.predicted > 0 && this.predicted + units * this.pace.nsPerUnit > MOST_MS * 1e6) this.submit();
     this.encoder ??= this.device.gpu.createCommandEncoder({ label: this.name });
     const timestampWrites = this.device.profiler?.dispatch(plan, label);
     if (timestampWrites || this.timed) this.endPass();
@@ -133,12 +153,13 @@ export class Stream {
       },
     );
     this.errors.push(settled);
-    const alone = this.flights.length === 0;
     const flight = settled.then(async () => {
       if (this.failure) return;
       try {
         await this.device.wait(`${this.name}: ${label}`, this.device.gpu.queue.onSubmittedWorkDone());
-        if (alone && units > 1e6) this.learn(units, this.device.now() - start);
+        const now = this.device.now();
+        if (units > 1e6) this.pace.learn(units, now - Math.max(start, this.lastDone));
+        this.lastDone = now;
       } catch (error) {
         this.failure ??= error;
       }
@@ -193,10 +214,5 @@ export class Stream {
   private endPass(): void {
     this.pass?.end();
     this.pass = undefined;
-  }
-
-  private learn(units: number, ms: number): void {
-    const seen = (ms * 1e6) / units;
-    this.pace.nsPerUnit = this.pace.nsPerUnit * 0.5 + seen * 0.5;
   }
 }
