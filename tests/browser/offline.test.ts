@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PAGE, type PageHost, hostPage } from '../support/built_page.ts';
 import type { Watched } from '../support/chromium.ts';
+import { SLOW, field, make, shown } from '../support/page_actions.ts';
 
 let host: PageHost;
 let folder: string;
@@ -76,6 +77,31 @@ test('once loaded it starts without its host, at its address and with a query', 
     await watched.page.goto(address);
     await watched.page.locator('h1, main').first().waitFor();
   }
+  host.server.intercept = undefined;
+  watched.allow(/net::ERR_|fetching the script/); // the look for a new version
+  expect(watched.problems).toEqual([]);
+  await watched.close();
+});
+
+test('a whole picture is made without a network', { timeout: 240_000 }, async () => {
+  const watched = await host.open();
+  const { page } = watched;
+  await page.getByRole('button', { name: 'Models: harmon-tiny' }).waitFor(SLOW);
+  await controlled(watched);
+  const kept = () =>
+    page.evaluate<number>(`(async () => {
+      const name = (await caches.keys()).find((each) => each.startsWith('overtone model'));
+      return name ? (await (await caches.open(name)).keys()).length : 0;
+    })()`);
+  await expect.poll(kept, SLOW).toBe(5);
+  await watched.context.setOffline(true);
+  host.server.intercept = (_, response) => !!response.destroy();
+  await page.reload();
+  await page.getByRole('button', { name: 'Models: harmon-tiny' }).waitFor(SLOW);
+  await page.getByRole('button', { name: 'All settings' }).click();
+  await field(page, 'Iterations', 1);
+  await make(page, 'a dog', 3);
+  expect((await shown(page, 'a dog', 3)).length).toBe(128 * 128 * 3);
   host.server.intercept = undefined;
   watched.allow(/net::ERR_|fetching the script/); // the look for a new version
   expect(watched.problems).toEqual([]);

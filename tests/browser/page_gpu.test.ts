@@ -104,3 +104,57 @@ test('a GPU that stays away is given up in the end, and opened again when asked'
   await problem.getByRole('button', { name: 'Try again' }).click();
   await shown(page, PROMPT, 8); // the job that was waiting is made
 });
+
+test('out of memory: the numbers, and a smaller choice that is made', async () => {
+  const { page } = await visit({ faults: [{ call: 'createBuffer', label: 'activations', then: 'out of memory' }] });
+  await make(page, PROMPT, 7);
+  const notice = page.getByTestId('notice');
+  await notice.getByText('Not enough GPU memory').waitFor(SLOW);
+  expect(await notice.textContent()).toMatch(/for \d+ MB more than the \d+ MB in use/);
+  await expectAccessible(page);
+  await notice.getByRole('button', { name: 'Make it at 64×64' }).click();
+  expect((await shown(page, PROMPT, 7)).length).toBe(64 * 64 * 3);
+});
+
+test('a worker that dies is started again; one that dies twice within a minute says so', async () => {
+  const visitor = await visit({});
+  visitor.allow(/thrown by a test/);
+  const { page } = visitor;
+  await make(page, PROMPT, 7);
+  await page.locator('.picture-canvas').waitFor(SLOW);
+  await worker(page, 'throw');
+  await page
+    .getByTestId('notice')
+    .getByText(/worker stopped.*begun again/)
+    .waitFor(SLOW);
+  expect(difference(await shown(page, PROMPT, 7), undisturbed)).toEqual({ most: 0, count: 0 });
+  await worker(page, 'throw');
+  const problem = page.getByTestId('model-problem');
+  await problem.getByText('The worker stopped').waitFor(SLOW);
+  await problem.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('button', { name: 'Models: harmon-tiny' }).waitFor(SLOW);
+});
+
+test('submits are short, and frames go on while a picture is made', async () => {
+  const { page } = await visit({});
+  await make(page, PROMPT, 8); // kernels are compiled, and the pace is known
+  await shown(page, PROMPT, 8);
+  await worker(page, 'forget');
+  await page.evaluate(`
+    globalThis.gap = 0;
+    let last = performance.now();
+    const frame = (now) => {
+      globalThis.gap = Math.max(globalThis.gap, now - last);
+      last = now;
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  `);
+  await make(page, PROMPT, 7);
+  expect(difference(await shown(page, PROMPT, 7), undisturbed).count).toBe(0);
+  const { submits, longest } = await worker(page, 'see');
+  const gap = (await page.evaluate('globalThis.gap')) as number;
+  console.log(`${submits} submits, the longest ${longest.toFixed()} ms; longest frame gap ${gap.toFixed()} ms`);
+  expect(longest).toBeLessThan(5000);
+  expect(gap).toBeLessThan(5000);
+});

@@ -21,6 +21,7 @@ export async function hostPage(folder = PAGE, flags: readonly string[] = []): Pr
   if (!existsSync(`${folder}index.html`)) throw new Error(`${folder} must hold the built page: run npm run page:build`);
   const server = await serve({
     '/overtone/': folder,
+    '/models/': fileURLToPath(new URL('../../models/', import.meta.url)),
     '/golden/': fileURLToPath(new URL('../golden/data/', import.meta.url)),
   });
   const browser = await openBrowser(flags);

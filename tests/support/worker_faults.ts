@@ -44,6 +44,7 @@ function prologue(channelName: string, { refuse = 0, faults = [] }: Faults): voi
   const seen = { asked: 0, devices: 0, submits: 0, longest: 0 };
   const left = faults.map((fault) => ({ ...fault }));
   const dead = new WeakSet();
+  let full = false;
   let refusing = refuse;
   let device: { destroy(): void } | undefined;
   const wrap = (type: string, name: string, make: (call: (...args: unknown[]) => unknown, self: never) => unknown) => {
@@ -73,12 +74,19 @@ function prologue(channelName: string, { refuse = 0, faults = [] }: Faults): voi
       next.nth = (next.nth ?? 1) - 1;
       if (next.nth > 0) return call(descriptor);
       left.shift();
-      if (next.then === 'out of memory') return call({ ...descriptor, size: 2 ** 50 });
+      if (next.then === 'out of memory') full = true;
+      if (full) return call(descriptor);
       const result = call(descriptor);
       dead.add(self);
       self.destroy();
       return result;
     });
+  wrap('GPUDevice', 'popErrorScope', (call) => async (...args: unknown[]) => {
+    const error = await call(...args);
+    if (!full) return error;
+    full = false;
+    return new (scope['GPUOutOfMemoryError'] as unknown as new (message: string) => unknown)('no room, says the test');
+  });
   let last = 0;
   wrap('GPUQueue', 'submit', (call, self: { onSubmittedWorkDone(): Promise<void> }) => (...args: unknown[]) => {
     const start = performance.now();

@@ -1,6 +1,6 @@
 /** Makes the jobs of the queue one after the other, puts what they give into the history, and keeps the queue over a reload. */
 import { effect, untracked } from '@preact/signals';
-import { AbortError } from '../../src/engine/index.ts';
+import { AbortError, GpuError } from '../../src/engine/index.ts';
 import { editOf } from '../../src/harmon/edit.ts';
 import type { GenerateProgress, HarmonConfig, Picture } from '../../src/harmon/index.ts';
 import { drawOrders, seeded } from '../../src/harmon/random.ts';
@@ -10,12 +10,12 @@ import { problemOf } from './logic/problem.ts';
 import { type Job, addJob, adopted, failJob, nextJob, removeJob } from './logic/queue.ts';
 import { NO_PACE, paceAfter } from './logic/remaining.ts';
 import { recordOf } from './logic/restore.ts';
-import { type Settings, type SettledSettings, settle } from './logic/settings.ts';
+import { type Settings, type SettledSettings, settle, smallerThan } from './logic/settings.ts';
 import { cellsOf, sweepOf } from './logic/sheet.ts';
 import { WorkerError } from '../index.ts';
 import { type OpenedModel, isGone, model, reopenDevice } from './model.ts';
 import { drawSheet } from './parts/draw_sheet.ts';
-import { draft, jobs, notice, selected, showPreviews, watching, work } from './state.ts';
+import { type Notice, draft, jobs, notice, selected, showPreviews, watching, work } from './state.ts';
 import { allJobs, putJobs } from './store/database.ts';
 import { readPicture } from './store/pictures.ts';
 import { decodeBlob } from './store/pixels.ts';
@@ -101,8 +101,22 @@ async function goOnAfter(error: unknown, job: Job, opened: OpenedModel): Promise
   else jobs.value = failJob(jobs.value, job.id, problem.text);
   notice.value = again
     ? { text: `${problem.title}: the picture is begun again as soon as the model is open.` }
-    : { text: problem.title, problem };
+    : { text: problem.title, problem, instead: smallerInstead(error, job) };
   if (isGone(error)) await reopenDevice(opened);
+}
+
+/** After a picture for which memory lacked: the same, smaller. */
+function smallerInstead(error: unknown, { id, settings, edit, sheet }: Job): Notice['instead'] {
+  const smaller = smallerThan(settings);
+  if (!(error instanceof GpuError) || error.kind !== 'out-of-memory' || edit || !smaller) return undefined;
+  const { width, height, count } = { ...settings, ...smaller };
+  return {
+    name: smaller.count ? `Make ${count} at once` : `Make it at ${width}×${height}`,
+    run() {
+      jobs.value = removeJob(jobs.value, id);
+      enqueue({ sheet }, { ...settings, ...smaller });
+    },
+  };
 }
 
 async function makePictures(job: Job, opened: OpenedModel, signal: AbortSignal): Promise<string[]> {

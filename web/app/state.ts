@@ -88,6 +88,8 @@ export interface Notice {
   readonly text: string;
   readonly problem?: Problem;
   readonly undo?: () => void | Promise<void>;
+  /** What may be done instead. */
+  readonly instead?: { readonly name: string; readonly run: () => void };
   /** What is waited for and need not be: the notice stays until that is over. */
   readonly hurry?: () => void | Promise<void>;
 }

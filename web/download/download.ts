@@ -82,11 +82,13 @@ export async function download(host: DownloadHost, url: string, key: string, opt
   if (manifest instanceof FileError)
     throw new FileError(`${manifest.message}; the address must be that of a folder that convert has made`);
   const hash = await digest(text);
-  await guarded(async () => {
-    const folder = (await host.store.folder(key, true))!;
-    const before = await stored(folder);
+  const room = { needed: manifestBytes(manifest) };
+  await guarded(room, async () => {
+    const before = await stored(await host.store.folder(key));
     const same = before && before.hash.every((byte, i) => byte === hash[i]) ? before : undefined;
-    await checkRoom(host, manifestBytes(manifest) - (same?.bytes ?? 0), manifest.model.name);
+    room.needed -= same?.bytes ?? 0;
+    await checkRoom(host, room.needed, manifest.model.name);
+    const folder = (await host.store.folder(key, true))!;
     if (!same) {
       await put(folder, JOURNAL, new Uint8Array(0));
       await put(folder, ADDRESS, new TextEncoder().encode(url));
@@ -119,8 +121,9 @@ async function put(folder: StoreFolder, name: string, bytes: Uint8Array<ArrayBuf
 }
 
 async function checkRoom(host: DownloadHost, needed: number, name: string): Promise<void> {
-  const free = await host.free();
-  if (free === undefined || needed <= free) return;
+  const told = await host.free();
+  if (told === undefined || needed <= told) return;
+  const free = Math.max(0, told); // where the browser has taken room back, more is in use than may be
   throw new StorageError(
     `[storage] ${name} needs ${gigabytes(needed)} but the browser gives this page ${gigabytes(free)}: delete another model or free disk space, or choose the model's files from disk, which copies nothing`,
     { needed, free },
@@ -129,8 +132,8 @@ async function checkRoom(host: DownloadHost, needed: number, name: string): Prom
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
 
-/** Turns what the browser's storage throws into a StorageError. */
-async function guarded<T>(task: () => Promise<T>): Promise<T> {
+/** Turns what the browser's storage throws into a StorageError. Browsers may tell of more room than they give, so it can come to this. */
+async function guarded<T>(room: { readonly needed: number }, task: () => Promise<T>): Promise<T> {
   try {
     return await task();
   } catch (cause) {
@@ -138,7 +141,7 @@ async function guarded<T>(task: () => Promise<T>): Promise<T> {
     const { name = '', message = String(cause) } = cause as Partial<DOMException>;
     const sentence =
       name === 'QuotaExceededError'
-        ? 'the browser must have room for the model but is full: delete another model or free disk space, then open it again; what has arrived is kept'
+        ? `the browser must have room for ${gigabytes(room.needed)} of the model but is full: delete another model or free disk space, then open it again; what has arrived is kept`
         : `the browser must store the model but does not (${message}): open it again; what has arrived is kept`;
     throw new StorageError(`[storage] ${sentence}`, undefined, { cause });
   }

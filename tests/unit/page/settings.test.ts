@@ -1,7 +1,7 @@
 /** Settings from anywhere are usable settings. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BOUNDS, settingsFrom, settle, sizePresets, tokensOf } from '../../../web/app/logic/settings.ts';
+import { BOUNDS, settingsFrom, settle, sizePresets, smallerThan, tokensOf } from '../../../web/app/logic/settings.ts';
 import { base, settings } from './support.ts';
 
 describe('settings from elsewhere', () => {
@@ -60,4 +60,19 @@ it('presets of sizes are multiples of 16 of about the same area', () => {
       expect((width * height) / side ** 2).toBeLessThan(1.3);
     }
   }
+});
+
+describe('the next smaller work', () => {
+  it.each([
+    [{ count: 3, width: 128, height: 128 }, { count: 2 }],
+    [
+      { count: 1, width: 128, height: 112 },
+      { width: 64, height: 48 },
+    ],
+    [
+      { count: 1, width: 16, height: 32 },
+      { width: 16, height: 16 },
+    ],
+    [{ count: 1, width: 16, height: 16 }, undefined],
+  ])('than %o', (given, expected) => expect(smallerThan(settings(given))).toEqual(expected));
 });

@@ -61,6 +61,13 @@ export function defaultSettings(config: SizedConfig): Settings {
 /** Squares of 16 pixels: no run has more iterations than these. */
 export const tokensOf = (width: number, height: number): number => (width / STRIDE) * (height / STRIDE);
 
+/** The next smaller work for a device without memory for this: half the pictures at once, then half the sides; nothing below one square. */
+export function smallerThan({ count, width, height }: Settings): Partial<Settings> | undefined {
+  if (count > 1) return { count: Math.ceil(count / 2) };
+  const half = (side: number) => Math.max(STRIDE, Math.floor(side / 2 / STRIDE) * STRIDE);
+  return width === STRIDE && height === STRIDE ? undefined : { width: half(width), height: half(height) };
+}
+
 /** Settings from anywhere (a link, a stored draft): what is not usable is `base`'s. */
 export function settingsFrom(given: Readonly<Record<string, unknown>>, base: Settings): Settings {
   const text = (key: 'prompt' | 'guidancePrompt') => {

@@ -36,6 +36,18 @@ export function NoticeBar() {
               Undo
             </button>
           )}
+          {now.instead && (
+            <button
+              type="button"
+              class="quiet"
+              onClick={() => {
+                close();
+                now.instead?.run();
+              }}
+            >
+              {now.instead.name}
+            </button>
+          )}
           {now.hurry && (
             <button type="button" class="quiet" onClick={() => void now.hurry?.()}>
               Try now
