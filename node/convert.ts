@@ -1,37 +1,43 @@
 /**
- * A model's files to one folder of safetensors: the weights in shards, the configuration and the tokenizer. Each file is written whole or
- * not at all and read back against its source; shards of an earlier run that hold the same are kept; the index, which makes the shards a model, and the
- * manifest, which makes the folder one that can be downloaded, come last.
+ * A model's files to one folder of safetensors: the weights in shards and in the form that is asked for, the configuration and the tokenizer. Each file is
+ * written whole or not at all and read back, its hashes compared with those of what was to be written; shards of an earlier run that hold the same are
+ * kept; the index, which makes the shards a model, and the manifest, which makes the folder one that can be downloaded, come last.
  */
-import { readFile, readdir, realpath, rm, statfs } from 'node:fs/promises';
+import { readFile, readdir, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   FileError,
   type TensorEntry,
   type TensorFile,
   layOutSafetensors,
-  openTensorFile,
   storedSize,
   throwIfAborted,
 } from '../src/engine/index.ts';
+import { type WeightForm, castWeights } from '../src/harmon/cast_weights.ts';
 import { UNUSED_TENSORS } from '../src/harmon/checkpoint.ts';
 import { configJson } from '../src/harmon/config.ts';
 import { checkHarmon, declaredTensors } from '../src/harmon/declared.ts';
-import { MANIFEST } from '../src/harmon/manifest.ts';
-import { fileSource, makeFolder, reasonOf, removeStaleParts, writeFileAtomic } from './files.ts';
-import { manifestOf } from './manifest.ts';
+import { CHUNK_BYTES, MANIFEST, type ManifestFile, manifestText } from '../src/harmon/manifest.ts';
+import type { ModelIdentity } from '../src/harmon/record.ts';
+import { makeFolder, reasonOf, removeStaleParts, writeFileAtomic } from './files.ts';
+import { chunkHashes, hashedFile } from './manifest.ts';
 import type { ModelFiles } from './model.ts';
+import { CHUNK, rowsOf } from './rows.ts';
 import { identify } from './model_hash.ts';
 
 export interface ConvertOptions {
-  /** Most bytes of weights in a file; 1 GB without. A larger tensor has a file of its own. */
+  /** The form of the weights; as they are without. */
+  readonly to?: WeightForm;
+  /** Most bytes of a file of weights; 512 MB without. A larger tensor has a file of its own. */
   readonly shardBytes?: number;
   readonly signal?: AbortSignal;
-  /** Bytes written, read back and hashed, or found, of three times the model's. */
+  /** Bytes written and read back, or compared with what is there, of twice the model's. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 export interface Converted {
+  /** What was written. */
+  readonly model: ModelIdentity;
   /** In the order of their names; `kept` where an earlier run had written the same. */
   readonly files: readonly { readonly name: string; readonly bytes: number; readonly kept: boolean }[];
   readonly tensors: number;
@@ -40,7 +46,6 @@ export interface Converted {
 }
 
 const INDEX = 'model.safetensors.index.json';
-const CHUNK = 1 << 24;
 
 /** Converts a model into `folder`, which is made. @throws FileError, AbortError; whole files stay, so that the next run goes on. */
 export async function convertModel(
@@ -48,36 +53,41 @@ export async function convertModel(
   folder: string,
   options: ConvertOptions = {},
 ): Promise<Converted> {
-  const { weights, config } = files;
+  const { config } = files;
   const { signal } = options;
-  checkHarmon(weights, config);
+  checkHarmon(files.weights, config);
+  const weights = castWeights(files.weights, config, options.to);
   const used = new Set(declaredTensors(config).map(({ name }) => name));
   const entries = [...weights.tensors.values()]
     .filter(({ name }) => used.has(name))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const leftOut = [...weights.tensors.keys()].filter((name) => !used.has(name) && UNUSED_TENSORS.test(name));
-  const shards = shardsOf(entries, options.shardBytes ?? 1e9);
-  const total = 3 * bytesOf(entries);
+  const shards = shardsOf(entries, options.shardBytes ?? 512e6);
+  const total = [...shards.values()].reduce((sum, part) => sum + 2 * layOutSafetensors(part, METADATA).size, 0);
   let done = 0;
   const step = (bytes: number) => options.onProgress?.((done += bytes), total);
 
   await openFolder(folder, files);
   await checkNames(folder, new Set(shards.keys()));
   await removeStaleParts(folder);
-  const written: { name: string; bytes: number; kept: boolean }[] = [];
+  const model = await identify({ ...files, weights, quantise: undefined }, signal);
+  const written: (ManifestFile & { kept: boolean })[] = [];
   const small = async (name: string, bytes: Uint8Array) => {
     const path = join(folder, name);
     const kept = (await readFile(path).catch(() => undefined))?.equals(bytes) ?? false;
     if (!kept && name !== MANIFEST) await removeLast(folder, MANIFEST);
     if (!kept) await writeFileAtomic(path, bytes);
-    written.push({ name, bytes: bytes.length, kept });
+    if (name !== MANIFEST) written.push({ ...(await hashedFile(path, name)), kept });
+    return kept;
   };
   const missing: string[] = [];
-  for (const [name, part] of shards)
-    if (await holdsSame(join(folder, name), part, weights, signal)) {
-      step(2 * bytesOf(part));
-      written.push({ name, bytes: layOutSafetensors(part, METADATA).size, kept: true });
+  for (const [name, part] of shards) {
+    const kept = await keptShard(folder, name, part, weights, signal);
+    if (kept) {
+      step(2 * kept.bytes);
+      written.push({ ...kept, kept: true });
     } else missing.push(name);
+  }
   if (missing.length > 0) {
     await checkSpace(folder, bytesOf(missing.flatMap((name) => shards.get(name)!)));
     await removeLast(folder, MANIFEST, INDEX);
@@ -85,39 +95,45 @@ export async function convertModel(
   await small('tokenizer.json', new Uint8Array(await readFile(files.tokenizerPath)));
   await small('config.json', Buffer.from(`${JSON.stringify(configJson(config), null, 1)}\n`));
   for (const name of missing) {
-    const part = shards.get(name)!;
     const path = join(folder, name);
-    const { head, order, size } = layOutSafetensors(part, METADATA);
-    await writeFileAtomic(path, dataOf(head, order, weights, signal, step));
-    if (!(await holdsSame(path, part, weights, signal, step)))
+    const hashes = chunkHashes();
+    await writeFileAtomic(path, dataOf(shards.get(name)!, weights, signal, step, hashes));
+    const found = await hashedFile(path, name, { signal, onBytes: step });
+    if (found.chunks.join() !== hashes.end().join())
       throw new FileError(`${path}: must read back as it was written but does not: the disk or its memory is at fault`);
-    written.push({ name, bytes: size, kept: false });
+    written.push({ ...found, kept: false });
   }
   if (shards.size > 1) await small(INDEX, indexOf(shards, bytesOf(entries)));
-  const names = written.map(({ name }) => name);
-  const manifest = await manifestOf(folder, names, await identify(files, signal), {
-    signal,
-    onBytes: (bytes) => step(Math.min(bytes, total - done)),
-  });
-  step(total - done);
-  await small(MANIFEST, Buffer.from(manifest));
   written.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { files: written, tensors: entries.length, leftOut };
+  const listed = written.map(({ name, bytes, chunks }) => ({ name, bytes, chunks }));
+  const manifest = Buffer.from(manifestText({ model, chunkBytes: CHUNK_BYTES, files: listed }));
+  const kept = await small(MANIFEST, manifest);
+  const made = [...written, { name: MANIFEST, bytes: manifest.length, kept }].sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  );
+  return {
+    model,
+    files: made.map((file) => ({ name: file.name, bytes: file.bytes, kept: file.kept })),
+    tensors: entries.length,
+    leftOut,
+  };
 }
 
 const bytesOf = (entries: readonly TensorEntry[]): number => entries.reduce((sum, entry) => sum + storedSize(entry), 0);
 
 const METADATA = { format: 'pt' };
+/** More bytes than a tensor takes in the header beside its name. */
+const HEADER_SHARE = 160;
 
 /** The files and what goes into each, in order. */
 function shardsOf(entries: readonly TensorEntry[], most: number): Map<string, TensorEntry[]> {
   const parts: TensorEntry[][] = [];
   let size = Infinity;
   for (const entry of entries) {
-    const bytes = storedSize(entry);
+    const bytes = storedSize(entry) + HEADER_SHARE + entry.name.length;
     if (size + bytes > most) {
       parts.push([]);
-      size = 0;
+      size = HEADER_SHARE;
     }
     parts[parts.length - 1].push(entry);
     size += bytes;
@@ -134,62 +150,44 @@ function indexOf(shards: ReadonlyMap<string, readonly TensorEntry[]>, bytes: num
   return Buffer.from(`${JSON.stringify(index, null, 1)}\n`);
 }
 
-/** The bytes of a file, in parts. */
+/** The bytes of a shard, in parts; `hashes` and `step` hear of each before it is given out. */
 async function* dataOf(
-  head: Uint8Array,
-  order: readonly TensorEntry[],
-  source: TensorFile,
-  signal: AbortSignal | undefined,
-  step: (bytes: number) => void,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  yield head;
-  for (const entry of order)
-    for (const rows of rowsOf(entry)) {
-      throwIfAborted(signal, 'convert');
-      const bytes = await source.read(entry.name, { rows, signal });
-      yield bytes;
-      step(bytes.length);
-    }
-}
-
-/** Whether a file is there and holds exactly these tensors with the source's values. */
-async function holdsSame(
-  path: string,
   part: readonly TensorEntry[],
   source: TensorFile,
   signal: AbortSignal | undefined,
-  step: (bytes: number) => void = () => undefined,
-): Promise<boolean> {
-  const opened = await fileSource(path).catch(() => undefined);
-  if (!opened) return false;
-  try {
-    if (opened.size !== layOutSafetensors(part, METADATA).size) return false;
-    const file = await openTensorFile(opened, signal);
-    for (const { name, dtype, shape } of part) {
-      const entry = file.tensors.get(name);
-      if (entry?.dtype !== dtype || entry.shape.join() !== shape.join()) return false;
-      for (const rows of rowsOf(entry)) {
-        throwIfAborted(signal, 'convert');
-        const [a, b] = await Promise.all([file.read(name, { rows, signal }), source.read(name, { rows, signal })]);
-        if (Buffer.compare(a, b) !== 0) return false;
-        step(a.length);
-      }
+  step: (bytes: number) => void,
+  hashes: ReturnType<typeof chunkHashes>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { head, order } = layOutSafetensors(part, METADATA);
+  const into = new Uint8Array(2 * CHUNK);
+  const given = (bytes: Uint8Array): Uint8Array => {
+    hashes.update(bytes);
+    step(bytes.length);
+    return bytes;
+  };
+  yield given(head);
+  for (const entry of order)
+    for (const rows of rowsOf(entry)) {
+      throwIfAborted(signal, 'convert');
+      yield given(await source.read(entry.name, { rows, signal, into }));
     }
-    return file.tensors.size === part.length;
-  } catch (error) {
-    if (error instanceof FileError && error.message.startsWith(path)) return false;
-    throw error;
-  } finally {
-    await opened.close();
-  }
 }
 
-/** Rows of a tensor in chunks; a scalar is read whole. */
-function rowsOf(entry: TensorEntry): (readonly [start: number, count: number] | undefined)[] {
-  const [extent] = entry.shape;
-  if (extent === undefined) return [undefined];
-  const count = Math.max(1, Math.floor((CHUNK * extent) / Math.max(1, storedSize(entry))));
-  return Array.from({ length: Math.ceil(extent / count) }, (_, i) => [i * count, Math.min(count, extent - i * count)]);
+/** The shard of an earlier run, where it is there and holds what would be written. */
+async function keptShard(
+  folder: string,
+  name: string,
+  part: readonly TensorEntry[],
+  source: TensorFile,
+  signal: AbortSignal | undefined,
+): Promise<ManifestFile | undefined> {
+  const path = join(folder, name);
+  const { size } = layOutSafetensors(part, METADATA);
+  if ((await stat(path).catch(() => undefined))?.size !== size) return undefined;
+  const found = await hashedFile(path, name, { signal });
+  const hashes = chunkHashes();
+  for await (const _ of dataOf(part, source, signal, () => undefined, hashes));
+  return found.chunks.join() === hashes.end().join() ? found : undefined;
 }
 
 async function openFolder(folder: string, { weights, tokenizerPath }: ModelFiles): Promise<void> {

@@ -1,10 +1,19 @@
 /** What a file of weights holds, without loading it: sizes by dtype and part, which Harmon it belongs to, and what that one lacks. */
 import { join } from 'node:path';
-import { FileError, OvertoneError, type PlannedBytes, type TensorFile, storedSize } from '../src/engine/index.ts';
+import {
+  FileError,
+  OvertoneError,
+  type PlannedBytes,
+  type TensorFile,
+  storedSize,
+  throwIfAborted,
+} from '../src/engine/index.ts';
+import { finiteTensors } from '../src/harmon/cast_weights.ts';
 import { UNUSED_TENSORS } from '../src/harmon/checkpoint.ts';
 import { declaredTensors } from '../src/harmon/declared.ts';
 import { type HarmonConfig, harmonConfigs, plannedPicture } from '../src/harmon/index.ts';
 import { type ModelPaths, embeddedModel, openWeights, readConfig } from './model.ts';
+import { CHUNK, rowsOf } from './rows.ts';
 
 export interface WeightReport {
   readonly name: string;
@@ -29,15 +38,23 @@ export interface WeightReport {
   readonly planned?: PlannedBytes & { readonly side: number };
 }
 
+/** Hears how many bytes of a check's are read. */
+export type OnCheck = (done: number, total: number) => void;
+
 export interface Sum {
   readonly tensors: number;
   readonly bytes: number;
 }
 
 /** Looks at a file of weights, an index of shards, or a model's folder. @throws FileError, AbortError. */
-export async function inspectWeights(paths: ModelPaths, signal?: AbortSignal): Promise<WeightReport> {
+export async function inspectWeights(
+  paths: ModelPaths,
+  signal?: AbortSignal,
+  onCheck?: OnCheck,
+): Promise<WeightReport> {
   const { weights, beside, close } = await openWeights(paths, signal);
   try {
+    if (onCheck) await checkValues(weights, onCheck, signal);
     const isVae = ['encoder.conv_in.weight', 'decoder.conv_in.weight'].every((name) => weights.tensors.has(name));
     const config = isVae ? await vaeConfig(weights) : await modelConfig(weights, beside);
     const compared = comparison(weights, config, isVae);
@@ -47,6 +64,20 @@ export async function inspectWeights(paths: ModelPaths, signal?: AbortSignal): P
   } finally {
     await close();
   }
+}
+
+/** Reads everything, so that a wrong CRC, or a number that is not finite, is an error. */
+async function checkValues(weights: TensorFile, onCheck: OnCheck, signal?: AbortSignal): Promise<void> {
+  const finite = finiteTensors(weights);
+  const entries = [...weights.tensors.values()];
+  const total = entries.reduce((sum, entry) => sum + storedSize(entry), 0);
+  const into = new Uint8Array(2 * CHUNK);
+  let done = 0;
+  for (const entry of entries)
+    for (const rows of rowsOf(entry)) {
+      throwIfAborted(signal, 'info');
+      onCheck((done += (await finite.read(entry.name, { rows, signal, into })).length), total);
+    }
 }
 
 function sizes({ name, format, tensors }: TensorFile) {

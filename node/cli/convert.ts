@@ -1,6 +1,7 @@
 /** `overtone convert`: published files to one folder of safetensors. */
 import { FileError } from '../../src/engine/index.ts';
 import { convertModel } from '../convert.ts';
+import type { WeightForm } from '../../src/harmon/cast_weights.ts';
 import { type ModelPaths, openModelFiles } from '../model.ts';
 import { identify } from '../model_hash.ts';
 import { type Step, megabytes } from './progress.ts';
@@ -11,6 +12,8 @@ import { counted, shellWord, visible } from './wording.ts';
 export interface ConvertCommandOptions extends ModelPaths {
   /** Folder. */
   readonly output: string;
+  /** Form of the weights; as they are without. */
+  readonly to?: WeightForm;
   /** MB. */
   readonly shardSize: number;
   readonly json?: boolean;
@@ -23,16 +26,17 @@ export async function convert(options: ConvertCommandOptions, context: Context):
   const files = await openFiles(options, context);
   try {
     watch.mark('files');
-    const model = await identify(files, signal);
     let step: Step | undefined;
     const {
+      model,
       files: written,
       tensors,
       leftOut,
     } = await convertModel(files, output, {
+      to: options.to,
       shardBytes: options.shardSize * 1e6,
       signal,
-      onProgress: (done, total) => (step ??= progress.step('Converting', total, third)).update(done),
+      onProgress: (done, total) => (step ??= progress.step('Converting', total, half)).update(done),
     });
     watch.mark('weights');
     await checkResult(output, model.hash, signal);
@@ -58,8 +62,8 @@ export async function convert(options: ConvertCommandOptions, context: Context):
   }
 }
 
-/** Every byte is written, read back and hashed. */
-const third = (units: number): string => megabytes(units / 3);
+/** Every byte is written and read back. */
+const half = (units: number): string => megabytes(units / 2);
 
 /** The folder opens as a model, and as the same one. */
 async function checkResult(folder: string, hash: string, signal: AbortSignal): Promise<void> {

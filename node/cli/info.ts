@@ -10,7 +10,7 @@ import { formatOf } from '../pictures.ts';
 import { VERSION } from '../../src/version.ts';
 import { settingsOf } from '../../src/harmon/record.ts';
 import { readPictureFile } from './input.ts';
-import { megabytes } from './progress.ts';
+import { type Step, megabytes } from './progress.ts';
 import type { Context } from './session.ts';
 import { shellWord, visible, visibleLines } from './wording.ts';
 
@@ -19,6 +19,8 @@ export interface InfoOptions {
   readonly path?: string;
   /** Every tensor by name. */
   readonly tensors?: boolean;
+  /** Every value of the weights is read: CRCs, and numbers that are finite. */
+  readonly check?: boolean;
   readonly json?: boolean;
 }
 
@@ -29,7 +31,12 @@ export async function info(options: InfoOptions, context: Context): Promise<void
   const kind = path === '-' ? undefined : await stat(path).catch(() => undefined);
   if (path === '-' || (kind?.isFile() && (await isPicture(path)))) return aboutPicture(path, context, json);
   const paths = kind?.isDirectory() ? { model: path } : { checkpoint: path };
-  return aboutWeights(await inspectWeights(paths, context.signal), options, context);
+  const { progress, signal } = context;
+  let step: Step | undefined;
+  const onCheck = (done: number, total: number) => (step ??= progress.step('Checking', total, megabytes)).update(done);
+  const report = await inspectWeights(paths, signal, options.check ? onCheck : undefined);
+  progress.stop();
+  aboutWeights(report, options, context);
 }
 
 /** What a hub has of a model, which is not fetched for that; where all of it is here, also what it holds. */
@@ -128,8 +135,8 @@ function textOf(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-function aboutWeights(report: WeightReport, { tensors, json }: InfoOptions, { print }: Context): void {
-  if (json) return print(`${JSON.stringify(report)}\n`);
+function aboutWeights(report: WeightReport, { tensors, json, check }: InfoOptions, { print }: Context): void {
+  if (json) return print(`${JSON.stringify(check ? { ...report, checked: true } : report)}\n`);
   const line = (label: string, text: string) => print(`${label.padEnd(9)} ${visible(text)}\n`);
   const sums = (of: Readonly<Record<string, Sum>>) =>
     Object.entries(of)
@@ -139,6 +146,7 @@ function aboutWeights(report: WeightReport, { tensors, json }: InfoOptions, { pr
   line('Tensors', `${report.tensors.length}, ${megabytes(report.bytes)}`);
   line('Dtypes', sums(report.dtypes));
   line('Parts', sums(report.parts));
+  if (check) line('Checked', 'every value is finite');
   line('Model', modelText(report));
   if (report.planned) line('Planned', plannedText(report.planned));
   for (const [label, names] of [

@@ -1,6 +1,7 @@
 /** The command line: its commands and options, with the reference's names. */
 import { Command, Option } from 'commander';
 import { VERSION } from '../../src/version.ts';
+import { WEIGHT_FORMS } from '../../src/harmon/cast_weights.ts';
 import { clocks } from '../clock.ts';
 import { type BatchOptions, batch } from './batch.ts';
 import { type CaptionOptions, caption } from './caption.ts';
@@ -158,7 +159,8 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
   folder
     .optionsGroup('Folder:')
     .requiredOption('--output <folder>', 'new folder; an interrupted run goes on in it')
-    .option('--shard-size <MB>', 'most weights in one file', whole('--shard-size', 1, 1_000_000), 1000);
+    .addOption(new Option('--to <form>', 'form of the weights (default: as they are)').choices(WEIGHT_FORMS))
+    .option('--shard-size <MB>', 'most bytes of one file', whole('--shard-size', 1, 1_000_000), 512);
   withFileOptions(folder)
     .addHelpText('after', '\nExample:\n  $ overtone convert --checkpoint model.pth --vae kl16.ckpt --output harmon')
     .action(run<ConvertCommandOptions & Settings>(convert));
@@ -170,7 +172,8 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
       .description(
         'Tells about the adapter, or what a file holds: a picture, weights, a model folder or hf:owner/name.',
       )
-      .option('--tensors', 'every tensor of the weights, not only their sums'),
+      .option('--tensors', 'every tensor of the weights, not only their sums')
+      .option('--check', 'read all weights: that none is damaged, NaN or infinite'),
   )
     .addHelpText('after', '\nExample:\n  $ overtone info output.png')
     .action((path: string | undefined, options: InfoOptions & Settings) =>

@@ -68,4 +68,4 @@ export {
   renameTensors,
   storedSize,
 } from './formats/tensor_file.ts';
-export { type StoredDtype, toFloat32 } from './formats/stored_dtype.ts';
+export { type StoredDtype, firstNotFinite, fromFloat32, quantisedDtype, toFloat32 } from './formats/stored_dtype.ts';

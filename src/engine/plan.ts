@@ -24,7 +24,7 @@ import {
   rowBytes,
   storedBytes,
 } from './op.ts';
-import { QUANTISED_GROUP, type Quantised } from './quantise.ts';
+import { QUANTISED_GROUP, type Quantised, isQuantised } from './quantise.ts';
 import { type ShaderInterface, checkInterface, shaderInterface } from './shader.ts';
 import { type Tensor, boundBytes, maxElements, root, windowStart } from './tensor.ts';
 
@@ -48,7 +48,7 @@ export interface PlanLimits {
 
 export interface PlanOptions extends PlanLimits {
   /** Stored dtype of a weight of the checkpoint; f32 without. */
-  readonly weightDtype?: (name: string) => Dtype;
+  readonly weightDtype?: (name: string) => Dtype | Quantised;
   /** Stores matrices of linears and tables in fewer bits: those of 32 rows and more whose width is a multiple of 32. */
   readonly quantise?: Quantised;
   /** Takes no variant whose weights are larger than the checkpoint's, whatever it would save. */
@@ -184,8 +184,10 @@ function assemble(
   };
 }
 
+/** Dtype of a weight for kernels that read no quantised ones. */
 function dtypeOf(weight: Tensor, { weightDtype }: PlanOptions): Dtype {
-  return weightDtype?.(weight.name) ?? 'f32';
+  const stored = weightDtype?.(weight.name) ?? 'f32';
+  return isQuantised(stored) ? 'f32' : stored;
 }
 
 /** Whether a weight is worth quantising, and can be. */

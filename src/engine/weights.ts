@@ -7,12 +7,13 @@ import { type Dtype, bytesOf, f16ToNumber, numberToBf16, numberToF16 } from './d
 import { ArgumentError, FileError, GraphError, throwIfAborted } from './errors.ts';
 import { COLUMN_BLOCK, IMAGE_TEXELS, type WeightOperand, inBlocks, rowBytes, storedBytes } from './op.ts';
 import { shapeText } from './extent.ts';
-import { isQuantised, quantise } from './quantise.ts';
+import { QUANTISED_GROUP, type Quantised, dequantise, isQuantised, quantise } from './quantise.ts';
+import { groupWords } from '../../shaders/common.ts';
 
 /** Where weights come from: a checkpoint, or formula-made tensors. */
 export interface WeightSource {
   /** Dtype of the stored bytes. */
-  dtype(name: string): Dtype;
+  dtype(name: string): Dtype | Quantised;
   /** Bytes of rows [start, start + count) of the first axis, row-major, little endian; `into` is memory that may be used for them. */
   read(name: string, start: number, count: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
   /** The whole tensor in f32, for tables that the host works on. */
@@ -242,13 +243,14 @@ export function toForm(
   o: WeightOperand,
   rows: number,
   stored: Uint8Array,
-  dtype: Dtype,
+  dtype: Dtype | Quantised,
   into?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   const elements = (rows * o.shape.slice(1).reduce((p, n) => p * n, 1)) | 0;
-  if (stored.byteLength !== elements * bytesOf(dtype))
+  const bytes = isQuantised(dtype) ? (elements / QUANTISED_GROUP) * groupWords[dtype] * 4 : elements * bytesOf(dtype);
+  if (stored.byteLength !== bytes)
     throw new FileError(
-      `${o.name} ${shapeText(o.shape)} must have ${elements * bytesOf(dtype)} bytes in ${rows} rows but has ${stored.byteLength}`,
+      `${o.name} ${shapeText(o.shape)} must have ${bytes} bytes in ${rows} rows but has ${stored.byteLength}`,
     );
   const cast = dtype === o.dtype ? aligned(stored) : castTo(aligned(stored), dtype, o);
   const ordered = o.layout === 'ohwi' || o.layout === 'ohwi_columns' ? toOhwi(o, rows, cast) : cast;
@@ -264,7 +266,9 @@ function aligned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /** Any stored float dtype as f32; exact. */
-export function widen(bytes: Uint8Array<ArrayBuffer>, dtype: Dtype): Float32Array<ArrayBuffer> {
+export function widen(bytes: Uint8Array<ArrayBuffer>, dtype: Dtype | Quantised): Float32Array<ArrayBuffer> {
+  if (isQuantised(dtype))
+    return dequantise(new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4), dtype);
   if (dtype === 'f32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
   const half = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
   const out = new Float32Array(half.length);
@@ -276,7 +280,7 @@ export function widen(bytes: Uint8Array<ArrayBuffer>, dtype: Dtype): Float32Arra
   return out;
 }
 
-function castTo(bytes: Uint8Array<ArrayBuffer>, from: Dtype, o: WeightOperand): Uint8Array<ArrayBuffer> {
+function castTo(bytes: Uint8Array<ArrayBuffer>, from: Dtype | Quantised, o: WeightOperand): Uint8Array<ArrayBuffer> {
   const values = widen(bytes, from);
   if (o.dtype === 'f32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   if (isQuantised(o.dtype)) return new Uint8Array(quantise(o.name, values, o.dtype).buffer);

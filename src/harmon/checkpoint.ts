@@ -37,7 +37,7 @@ export function checkTensors(
       if (!optional?.has(name)) missing.push(name);
     } else if (entry.shape.length !== shape.length || entry.shape.some((extent, axis) => extent !== shape[axis]))
       misshapen.push(`${name} must be [${shape.join(', ')}] but is [${entry.shape.join(', ')}]`);
-    else if (!/^B?F/.test(entry.dtype))
+    else if (!/^(B?F|Q)/.test(entry.dtype))
       misshapen.push(`${name} must hold floating-point numbers but holds ${entry.dtype}`);
   }
   const extra = [...file.tensors.keys()].filter((name) => !wanted.has(name) && !ignore.test(name));

@@ -43,7 +43,7 @@ import { TextQueue } from './text_queue.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { type HarmonTuneOptions, tunedPasses } from './tune.ts';
 import { Turns } from './turns.ts';
-import { weightSource } from './weight_source.ts';
+import { quantisedForm, weightSource } from './weight_source.ts';
 
 export interface HarmonOptions {
   readonly device: Device;
@@ -119,7 +119,8 @@ export class Harmon {
     checkHarmon(weights, config);
     const source = weightSource(weights);
     const store = new WeightStore(device);
-    return new Harmon({ device, config, tokenizer, source, weights: store, quantise, choices, memory });
+    const form = quantisedForm(weights, quantise);
+    return new Harmon({ device, config, tokenizer, source, weights: store, quantise: form, choices, memory });
   }
 
   get config(): HarmonConfig {

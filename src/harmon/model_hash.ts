@@ -7,6 +7,7 @@ import { concat } from './bytes.ts';
 import type { HarmonConfig } from './config.ts';
 import { checkHarmon, declaredTensors } from './declared.ts';
 import type { ModelIdentity } from './record.ts';
+import { quantisedForm } from './weight_source.ts';
 
 /** `digest` is SHA-256. Errors: FileError, also for weights that do not fit the configuration, AbortError. */
 export async function identifyModel(
@@ -28,7 +29,11 @@ export async function identifyModel(
     samples[i],
   ]);
   const hash = Array.from(new Uint8Array(await digest(concat(parts))), (byte) => byte.toString(16).padStart(2, '0'));
-  return { name: config.name, hash: hash.join(''), weights: quantise ?? mostCommonDtype(entries) };
+  return {
+    name: config.name,
+    hash: hash.join(''),
+    weights: quantisedForm(weights, quantise) ?? mostCommonDtype(entries),
+  };
 }
 
 /** The dtype that holds most values. */

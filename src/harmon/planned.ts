@@ -22,7 +22,7 @@ import { type GenerateOptions, generateJob } from './request.ts';
 import { type PlanSource, gridOf } from './runtime.ts';
 import { type Text2ImageShape, generateGroups, text2imagePlans, text2imageShape } from './text2image.ts';
 import type { DescribeShape } from './graphs.ts';
-import { weightSource } from './weight_source.ts';
+import { quantisedForm, weightSource } from './weight_source.ts';
 
 export interface PlannedOptions extends Partial<Omit<GenerateOptions, 'signal' | 'onIteration' | 'onLoad'>> {
   readonly quantise?: Quantised;
@@ -40,7 +40,8 @@ const PROMPT_IDS = 64;
 export function plannedPicture(config: HarmonConfig, weights: TensorFile, options: PlannedOptions = {}): PlannedBytes {
   const { quantise, promptIds = PROMPT_IDS, limits: planLimits = DEFAULT_LIMITS, ...request } = options;
   const job = generateJob({ prompt: '', seed: 0, ...request }, config);
-  const source = { config, source: weightSource(weights), quantise, device: { planLimits } };
+  const form = quantisedForm(weights, quantise);
+  const source = { config, source: weightSource(weights), quantise: form, device: { planLimits } };
   const shape = text2imageShape(job, Math.min(job.prompts.length, job.batchSize), promptIds);
   return plannedBytes(Object.values(text2imagePlans(source, shape).plans));
 }
@@ -109,9 +110,10 @@ export function settledForm(
   config: HarmonConfig,
   weights: TensorFile,
 ): Partial<FittedForm> & Pick<MemoryOptions, 'memory'> {
-  if (memory === undefined) return { quantise };
+  const form = quantisedForm(weights, quantise);
+  if (memory === undefined) return { quantise: form };
   checkMemory('open', memory);
-  return { memory, ...formFor(config, weights, memory, quantise, typeof fit === 'function' ? fit(config) : fit) };
+  return { memory, ...formFor(config, weights, memory, form, typeof fit === 'function' ? fit(config) : fit) };
 }
 
 const FORMS: readonly (Quantised | undefined)[] = [undefined, 'q8', 'q4'];
@@ -120,7 +122,8 @@ const FORMS: readonly (Quantised | undefined)[] = [undefined, 'q8', 'q4'];
 const ANY_DEVICE = { ...DEFAULT_LIMITS, maxBufferSize: Infinity };
 
 /**
- * The form in which `fit` can be done within `memory` bytes on any device: as stored, else in fewer bits, `least` at the fewest (as stored without).
+ * The form in which `fit` can be done within `memory` bytes on any device: as stored, else in fewer bits, `least` at the fewest (as stored without). A file that is quantised
+ * has one form.
  * @throws ArgumentError, OvertoneError `memory` with what is needed and the cure.
  */
 export function formFor(
@@ -140,8 +143,9 @@ export function formFor(
     };
     return { form: quantise, needOf };
   };
-  const forms = FORMS.map(needs);
-  const allowed = FORMS.indexOf(least) + 1;
+  const own = quantisedForm(weights);
+  const forms = (own ? [own] : FORMS).map(needs);
+  const allowed = own ? 1 : FORMS.indexOf(least) + 1;
   const { form, needOf } = fittingForm(forms.slice(0, allowed), memory, forms.slice(allowed));
   return { quantise: form, need: needOf(LEAST, 1) };
 }

@@ -5,13 +5,18 @@
 import { FileError } from '../errors.ts';
 import { scanJson } from './json_scan.ts';
 import { incomplete, readExactly, type ByteSource } from './source.ts';
-import { STORED_BYTES, type StoredDtype } from './stored_dtype.ts';
+import { type Quantised, QUANTISED_GROUP, isQuantised } from '../quantise.ts';
+import { groupWords } from '../../../shaders/common.ts';
+import { STORED_BYTES, type PlainDtype } from './stored_dtype.ts';
 import { elementRange, elementsOf, entryOf, type TensorEntry, type TensorFile } from './tensor_file.ts';
 import { decodeUtf8, viewOf } from './wire.ts';
 
 const MAX_HEADER = 100_000_000;
 const MAX_TENSORS = 65_536;
 const MAX_NAME = 512;
+
+/** What the metadata of a file is called whose I32 matrices are quantised weights: `q8` or `q4`, each row in groups of 9 or 5 words. */
+export const QUANTISED_METADATA = 'quantised';
 
 interface Placed extends TensorEntry {
   /** Bytes from the end of the header. */
@@ -64,12 +69,20 @@ function headerLength(head: Uint8Array): number {
 
 function parseHeader(text: string, fail: (text: string) => never): Placed[] {
   const placed: Placed[] = [];
+  let quantised: Quantised | undefined;
   let part = '';
   const scan = scanJson(text, (why) => fail(part + why));
   scan.object((name) => {
     if (name === '__metadata__') {
       part = 'has a __metadata__ that is not an object of strings: it ';
-      if (!scan.null()) scan.object(() => void scan.string());
+      if (!scan.null())
+        scan.object((key) => {
+          const value = scan.string();
+          if (key !== QUANTISED_METADATA) return;
+          if (!isQuantised(value))
+            return fail(`says that its matrices are quantised to ${value.slice(0, 40)}, which is not read`);
+          quantised = value;
+        });
       part = '';
       return;
     }
@@ -79,7 +92,8 @@ function parseHeader(text: string, fail: (text: string) => never): Placed[] {
     placed.push(tensor(name));
   });
   scan.end();
-  return placed;
+  const kind = quantised as Quantised | undefined; // assigned inside a callback
+  return kind ? placed.map((entry) => inGroups(entry, kind, groupWords[kind])) : placed;
 
   function tensor(name: string): Placed {
     let dtype: string | undefined;
@@ -101,18 +115,25 @@ function parseHeader(text: string, fail: (text: string) => never): Placed[] {
     });
     if (dtype === undefined || !shape || offsets?.length !== 2)
       return fail(`must give tensor ${name} a dtype, a shape and two data_offsets`);
-    if (!Object.hasOwn(STORED_BYTES, dtype))
+    if (!Object.hasOwn(STORED_BYTES, dtype) || /^Q/.test(dtype))
       return fail(
         `gives tensor ${name} the dtype ${dtype.slice(0, 40)}, which is not read; convert it to F32, F16 or BF16`,
       );
     const [begin, end] = offsets;
-    const bytes = (elementsOf(shape) ?? NaN) * STORED_BYTES[dtype as StoredDtype];
+    const bytes = (elementsOf(shape) ?? NaN) * STORED_BYTES[dtype as PlainDtype];
     if (begin > end || end - begin !== bytes)
       fail(
         `gives tensor ${name} of shape [${shape.join(', ')}] ${dtype} the bytes ${begin} to ${end}, which do not fit it`,
       );
-    return { name, dtype: dtype as StoredDtype, shape, begin, end };
+    return { name, dtype: dtype as PlainDtype, shape, begin, end };
   }
+}
+
+/** A matrix of words as the quantised weights that it holds; other tensors as they are. */
+function inGroups(entry: Placed, kind: Quantised, words: number): Placed {
+  const [rows, width] = entry.shape;
+  if (entry.dtype !== 'I32' || entry.shape.length !== 2 || width % words !== 0) return entry;
+  return { ...entry, dtype: kind === 'q8' ? 'Q8' : 'Q4', shape: [rows, (width / words) * QUANTISED_GROUP] };
 }
 
 /** The tensors must cover the data exactly, in any order: no gap, no overlap, nothing after them. */

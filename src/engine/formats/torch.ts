@@ -4,7 +4,7 @@
  */
 import { FileError } from '../errors.ts';
 import { isKind, readPickle, type PickleDict, type PickleValue } from './pickle.ts';
-import { aligned, STORED_BYTES, type StoredDtype } from './stored_dtype.ts';
+import { aligned, STORED_BYTES, type PlainDtype } from './stored_dtype.ts';
 import {
   elementRange,
   elementsOf,
@@ -22,6 +22,7 @@ const MAX_TENSORS = 65_536;
 
 /** A tensor as the pickle describes it, checked against its storage. Offset and strides count elements. */
 interface StridedTensor extends TensorEntry {
+  readonly dtype: PlainDtype;
   readonly storage: ZipEntry;
   readonly offset: number;
   readonly strides: readonly number[];
@@ -135,7 +136,7 @@ function describe(zip: ZipFile, folder: string, name: string, value: PickleValue
   if (id.length !== 5 || tag !== 'storage' || !isKind(type, 'global') || typeof key !== 'string')
     return fail('has no storage that can be read');
   if (typeof location !== 'string' || typeof count !== 'number') return fail('has no storage that can be read');
-  let dtype: StoredDtype | undefined;
+  let dtype: PlainDtype | undefined;
   if (call.name.endsWith('_v3')) dtype = isKind(named, 'global') ? DTYPES.get(named.name) : undefined;
   else dtype = STORAGES.get(type.name);
   if (!dtype || call.name.endsWith('_v3') !== (type.name === UNTYPED))

@@ -1,10 +1,10 @@
 /** The Python names that may stand in a PyTorch checkpoint, and the sentence for those that may not. */
 import { FileError } from '../errors.ts';
 import type { NameUse } from './pickle.ts';
-import type { StoredDtype } from './stored_dtype.ts';
+import type { PlainDtype } from './stored_dtype.ts';
 
 /** Storage classes whose elements can be read. */
-export const STORAGES: ReadonlyMap<string, StoredDtype> = new Map<string, StoredDtype>([
+export const STORAGES: ReadonlyMap<string, PlainDtype> = new Map<string, PlainDtype>([
   ['torch FloatStorage', 'F32'],
   ['torch DoubleStorage', 'F64'],
   ['torch HalfStorage', 'F16'],
@@ -20,7 +20,7 @@ export const STORAGES: ReadonlyMap<string, StoredDtype> = new Map<string, Stored
 export const UNTYPED = 'torch.storage UntypedStorage';
 
 /** `torch.float32` and the others, as tensors on untyped storages name them. */
-export const DTYPES: ReadonlyMap<string, StoredDtype> = new Map<string, StoredDtype>([
+export const DTYPES: ReadonlyMap<string, PlainDtype> = new Map<string, PlainDtype>([
   ['torch float32', 'F32'],
   ['torch float64', 'F64'],
   ['torch float16', 'F16'],
