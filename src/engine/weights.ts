@@ -21,7 +21,7 @@ export interface WeightSource {
 }
 
 /** Rows are read in pieces of about this many bytes. */
-const PIECE = 16 * 1024 * 1024;
+const PIECE = 4 * 1024 * 1024;
 
 /** Memory that every piece goes through: made anew for each, it would keep the garbage collector busy. Larger pieces have their own. */
 interface Scratch {

@@ -72,6 +72,6 @@ test.each([
   await new WeightStore(device).load([operand(rows, image)], source);
   expect(Buffer.compare(bytes.subarray(0, values.byteLength), new Uint8Array(values.buffer))).toBe(0);
   expect(given.size).toBe(1);
-  for (const piece of pieces) expect(piece).toBeLessThanOrEqual(16 * MIB);
-  expect(pieces.length).toBe(rows > 1000 ? 3 : 1);
+  for (const piece of pieces) expect(piece).toBeLessThanOrEqual(4 * MIB);
+  expect(pieces.length).toBe(rows > 1000 ? 10 : 1);
 });
