@@ -80,7 +80,9 @@ test('decoder: latents to the picture', async () => {
 
 test('intermediates share memory', () => {
   for (const graph of [encoder, decoder]) {
-    const { planned, naive } = compile(graph).memory;
+    // software adapters have every normalised picture made, where GPUs make none: the same memory holds more of them
+    const { planned, naive } = compile(graph, { architecture: 'software' }).memory;
     expect(naive / planned).toBeGreaterThan(3);
+    expect(compile(graph).memory.planned).toBeLessThanOrEqual(planned);
   }
 });
