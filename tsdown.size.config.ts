@@ -14,7 +14,7 @@ const ENTRIES = {
 };
 
 /**
- * The engine's index without readers of checkpoints, tuner, reports and the ops of Harmon's diffusion head: what a bundler leaves of it for a page
+ * The engine's index without readers of checkpoints, tuner, check of magnitudes, reports and the ops of Harmon's diffusion head: what a bundler leaves of it for a page
  * that brings its own model and weights.
  */
 const core = {
@@ -23,7 +23,9 @@ const core = {
   load(id: string) {
     if (!id.endsWith('?core')) return undefined;
     const statements = readFileSync(ENGINE, 'utf8').split(';');
-    const kept = statements.filter((statement) => !/'\.\/(formats\/|tune|timer|ops\/diffusion)/.test(statement));
+    const kept = statements.filter(
+      (statement) => !/'\.\/(formats\/|tune|timer|range_watch|ops\/diffusion)/.test(statement),
+    );
     const code = kept.join(';').replace(/\b(planText|plannedBytes|dequantise),? ?/g, '');
     return { code, moduleType: 'ts' as const };
   },

@@ -81,6 +81,8 @@ export interface OpenHarmonOptions extends ModelPaths {
   readonly device?: Device;
   /** Variants of kernels to use in place of the defaults, such as `tunedChoices` of the device. */
   readonly choices?: Choices;
+  /** Looks at every tensor that is stored, for `ranges`; a task ends at the first NaN or infinity. Slow: for checks. */
+  readonly checkRange?: boolean;
   readonly signal?: AbortSignal;
   /** Bytes of a model of a hub that are here or on their way; not called where all are here. */
   readonly onDownload?: HubOptions['onDownload'];
@@ -100,7 +102,8 @@ export async function openHarmon(options: OpenHarmonOptions = {}): Promise<Harmo
   try {
     device = options.device ?? (await openDevice());
     throwIfAborted(options.signal, 'open');
-    return harmonOf(files, device, { ownsDevice: !options.device, choices: options.choices });
+    const { choices, checkRange } = options;
+    return harmonOf(files, device, { ownsDevice: !options.device, choices, checkRange });
   } catch (error) {
     if (!options.device) device?.destroy();
     await files.close();
@@ -120,6 +123,7 @@ const KEYS: Record<keyof OpenHarmonOptions, true> = {
   fit: true,
   device: true,
   choices: true,
+  checkRange: true,
   signal: true,
   onDownload: true,
 };
@@ -136,6 +140,8 @@ function checkOptions(options: OpenHarmonOptions): void {
       throw new ArgumentError(`[openHarmon] overlay must be a path or a list of paths but has ${wordFor(path)}`);
   if (options.quantise !== undefined && !isQuantised(options.quantise))
     throw new ArgumentError(`[openHarmon] quantise must be q8 or q4 but is ${String(options.quantise)}`);
+  if (options.checkRange !== undefined && typeof options.checkRange !== 'boolean')
+    throw new ArgumentError(`[openHarmon] checkRange must be true or false but is ${wordFor(options.checkRange)}`);
   if (options.onDownload !== undefined && typeof options.onDownload !== 'function')
     throw new ArgumentError(`[openHarmon] onDownload must be a function but is ${wordFor(options.onDownload)}`);
   checkMemory('openHarmon', options.memory);
@@ -147,9 +153,9 @@ function checkOptions(options: OpenHarmonOptions): void {
 export function harmonOf(
   files: ModelFiles,
   device: Device,
-  { ownsDevice, choices }: { ownsDevice: boolean; choices?: Choices },
+  { ownsDevice, choices, checkRange }: { ownsDevice: boolean; choices?: Choices; checkRange?: boolean },
 ): Harmon {
-  const harmon = Harmon.open({ ...files, device, choices });
+  const harmon = Harmon.open({ ...files, device, choices, checkRange });
   const destroyModel = harmon.destroy.bind(harmon);
   return Object.assign(harmon, {
     destroy() {

@@ -2,7 +2,8 @@
  * argmax: the id of the largest logit after the repetition penalty; the lowest id on ties, never a NaN, 0 where all are NaN.
  *
  * Two dispatches: each workgroup finds the best of its stretch of the logits, one workgroup finds the best of those and marks it as seen; with a
- * sequence it also moves the position on and writes the id there, so that the next pass can follow without the host.
+ * sequence it also moves the position on and writes the id there, so that the next pass can follow without the host; where no logit is a number, or
+ * one is infinite, it writes 0xffffffff there, which is no id.
  * Floats are compared as whole numbers that sort like them (`rank`), so that NaN has a place of its own, below everything.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
@@ -89,13 +90,16 @@ ${entry(LANES)} {
   best[lane] = winner;
   workgroupBarrier();
   if (lane != 0u) { return; }
-  let id = best_of_all().y;
+  let winner_of_all = best_of_all();
+  let id = winner_of_all.y;
   y[0] = id;
   seen[id] = 1u;
   #if ${o.sequence}
   let position = past[0] + params.rows;
   past[0] = position;
-  if (position < params.length) { ids[position] = id; }
+  // ranks of -infinity and below, and of infinity: such logits choose nothing, and the host is told
+  let is_finite = winner_of_all.x > 0x007fffffu && winner_of_all.x < 0xff800000u;
+  if (position < params.length) { ids[position] = select(0xffffffffu, id, is_finite); }
   #endif
 }
 `;

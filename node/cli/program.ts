@@ -72,7 +72,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .option('--seed <n|new>', 'same seed and adapter, same picture (default: new)', seedOrNew('--seed'))
     .option('--sweep <name=a,b>', 'a labelled sheet of cfg, temperature, …; twice: rows', collect);
   withMakingOptions(text);
-  withModelOptions(text)
+  withModelOptions(text, checkOption())
     .addHelpText('after', '\nExample:\n  $ overtone text2image --prompt "two cats" --num-iter 16 --output cats.png')
     .action(run<Text2ImageOptions & Settings>(text2image));
 
@@ -113,7 +113,7 @@ export function createProgram(contextOf: (settings: Settings) => Context): Comma
     .option('--prompt <text>', 'the question; - reads stdin (default: to describe it)', once('--prompt'))
     .option('--image-size <pixels>', `side it is brought to, ${SIZES}`, side('--image-size'))
     .option('--max-new-tokens <n>', 'longest answer', whole('--max-new-tokens', 1, 1 << 20), 1024);
-  withModelOptions(image)
+  withModelOptions(image, checkOption())
     .addHelpText('after', '\nExample:\n  $ overtone image2text --image cats.png --prompt "How many objects are there?"')
     .action(run<Image2TextOptions & Settings>(image2text));
 
@@ -275,11 +275,14 @@ function withSamplingOptions(command: Command, group = 'Picture:'): Command {
 }
 
 /** Options that say which model and in what form, and how to report. */
-function withModelOptions(command: Command): Command {
+function withModelOptions(command: Command, ...more: Option[]): Command {
   const untuned = new Option('--no-tune', 'without what overtone tune has found here');
   const memory = new Option('--memory <size>', 'most on the device: 4GB; --quantise is then the least it may come to');
-  return withFileOptions(command, quantiseOption(), memory.argParser(bytes('--memory')), untuned);
+  return withFileOptions(command, quantiseOption(), memory.argParser(bytes('--memory')), untuned, ...more);
 }
+
+const checkOption = (): Option =>
+  new Option('--check-range [file]', 'slow: every magnitude to range.json, stop at NaN');
 
 const quantiseOption = (): Option =>
   new Option('--quantise <form>', 'keep matrices in 9 or 5 bits a weight (default: as stored)').choices(['q8', 'q4']);

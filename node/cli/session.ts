@@ -13,12 +13,13 @@ import { gigabytes, needText } from '../../src/harmon/arrangement.ts';
 import { openDevice } from '../device.ts';
 import { type ModelFiles, type ModelPaths, harmonOf, openModelFiles } from '../model.ts';
 import { tunedChoices } from '../tune_file.ts';
+import { type CheckRangeOptions, beginCheck } from './check_range.ts';
 import { type Progress, type Step, megabytes } from './progress.ts';
 import { type Stopwatch, stopwatch } from './timing.ts';
 import type { Size } from './values.ts';
 
 /** What a command says of its model. */
-export interface ModelOptions extends ModelPaths {
+export interface ModelOptions extends ModelPaths, CheckRangeOptions {
   /** Whether to use what `overtone tune` has found; yes without. */
   readonly tune?: boolean;
 }
@@ -55,16 +56,18 @@ export async function withModel<Plan>(
   let model: Harmon | undefined;
   try {
     const planned = await plan(files.config, files);
+    const finishCheck = await beginCheck(options, files, context);
     const device = await openDevice();
     try {
       if (signal.aborted) throw new AbortError('open', { cause: signal.reason });
       const choices = options.tune === false ? undefined : await tunedChoices(device);
-      model = harmonOf(files, device, { ownsDevice: true, choices });
+      model = harmonOf(files, device, { ownsDevice: true, choices, checkRange: options.checkRange !== undefined });
     } finally {
       if (!model) device.destroy();
     }
     watch.mark('device');
     await use(model, planned, watch);
+    await finishCheck(model);
   } finally {
     model?.destroy();
     await files.close();

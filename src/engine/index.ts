@@ -23,6 +23,7 @@ export { Device, type DeviceBuffer, type DeviceHost, type Profiler, type Purpose
 export type { Stream } from './stream.ts';
 export { Timer, type Watch } from './timer.ts';
 export { Scratch, Session, type SessionOptions, compileAll, createSession } from './session.ts';
+export { RangeWatch, type TensorRange } from './range_watch.ts';
 export { type PlannedBytes, SessionSet, type SessionSetOptions, plannedBytes } from './session_set.ts';
 export {
   type TuneOptions,

@@ -9,6 +9,7 @@ import { type Dim, type Extents, add as addDims, evaluate } from './extent.ts';
 import type { ImageCopy } from './images.ts';
 import type { Operand, WeightOperand } from './op.ts';
 import type { Plan, PlannedDispatch } from './plan.ts';
+import type { Probe, RangeWatch } from './range_watch.ts';
 import type { Stream } from './stream.ts';
 import { type Tensor, boundBytes, placement, root, rows, width, windowStart } from './tensor.ts';
 import { UniformPage } from './uniforms.ts';
@@ -77,6 +78,8 @@ export interface SessionOptions {
   /** Buffers for inputs, states or outputs that someone else owns, by name: a cache shared with another session, or its output as our input. */
   readonly buffers?: Readonly<Record<string, DeviceBuffer>>;
   readonly scratch?: Scratch;
+  /** Looks at what each dispatch stores. */
+  readonly watch?: RangeWatch;
   readonly signal?: AbortSignal;
 }
 
@@ -85,6 +88,7 @@ interface Step {
   readonly copies: readonly { readonly copy: ImageCopy; readonly from: DeviceBuffer; readonly to: DeviceImage }[];
   readonly pipeline: Pipeline;
   readonly group: (extents: Extents) => GPUBindGroup;
+  readonly probes?: readonly Probe[];
 }
 
 /** Makes the session of `plan`. Its weights must be in `options.weights` already. */
@@ -116,6 +120,7 @@ export async function createSession(device: Device, plan: Plan, options: Session
       }
     });
     const pipelines = await compileAll(device, plan, options.signal);
+    await options.watch?.open();
     const steps: Step[] = [];
     await device.scope(`${plan.name}: bind groups`, () => {
       const buffers = (operand: Operand): DeviceBuffer => {
@@ -153,11 +158,12 @@ export async function createSession(device: Device, plan: Plan, options: Session
           })),
           pipeline: pipelines[i],
           group: groupFor(windowsOf(dispatch), makeGroup),
+          probes: options.watch?.probes(plan, dispatch, (tensor) => buffers({ tensor })),
         });
       });
     });
     throwIfAborted(options.signal, plan.name);
-    return new Session(device, plan, steps, named, owned);
+    return new Session(device, plan, steps, named, owned, options.watch);
   } catch (error) {
     for (const object of owned) object.destroy();
     throw error;
@@ -216,6 +222,7 @@ export class Session {
     private readonly steps: readonly Step[],
     private readonly named: ReadonlyMap<string, DeviceBuffer>,
     private readonly owned: readonly { destroy(): void }[],
+    private readonly watch?: RangeWatch,
   ) {}
 
   /** The buffer of an input, state or output. */
@@ -235,16 +242,18 @@ export class Session {
     return home && 'name' in home ? home.name : name;
   }
 
-  /** Encodes one run with these extents, slice by slice. */
+  /** Encodes one run with these extents, slice by slice; a watched one is waited for. Errors: OvertoneError `numerics` of a watched one. */
   async encode(stream: Stream, extents: Extents = {}): Promise<void> {
     this.last = extents;
     const { device } = this;
     for (const step of this.steps) {
       const start = device.profiler?.host && device.now();
       this.encodeStep(stream, step, extents);
+      if (step.probes) this.watch?.encode(stream, step.probes, extents);
       if (start !== undefined) device.profiler?.host?.('encode', device.now() - start);
       if (stream.full) await stream.pacing();
     }
+    await this.watch?.settle(stream);
   }
 
   private encodeStep(stream: Stream, { dispatch, copies, pipeline, group }: Step, extents: Extents): void {

@@ -4,6 +4,7 @@
  */
 import { type Device, type DeviceBuffer, bufferBytes } from './device.ts';
 import type { Plan } from './plan.ts';
+import type { RangeWatch } from './range_watch.ts';
 import type { Session } from './session.ts';
 import { Scratch, createSession, scratchSizes } from './session.ts';
 import { type WeightStore, weightBytes } from './weights.ts';
@@ -12,6 +13,7 @@ export interface SessionSetOptions {
   readonly weights: WeightStore;
   /** Names that stand for another name's buffer: `{ token: 'next' }`. */
   readonly aliases?: Readonly<Record<string, string>>;
+  readonly watch?: RangeWatch;
   readonly signal?: AbortSignal;
 }
 

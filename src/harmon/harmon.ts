@@ -8,7 +8,9 @@ import {
   type Choices,
   type Device,
   type Quantised,
+  RangeWatch,
   type TensorFile,
+  type TensorRange,
   type TuneResult,
   WeightStore,
   isQuantised,
@@ -60,6 +62,8 @@ export interface HarmonOptions {
    * in bands of rows, fewer at once; one that still does not fit is refused. As many as it takes without.
    */
   readonly memory?: number;
+  /** Records the largest magnitude of every tensor that a task stores, for `ranges`, and ends a task at the first NaN or infinity. Slow: for checks. */
+  readonly checkRange?: boolean;
 }
 
 export interface GeneratedPicture extends Picture {
@@ -112,7 +116,7 @@ export class Harmon {
   }
 
   /** Takes a checkpoint. Errors: FileError naming every tensor that is missing or misshapen. */
-  static open({ device, config, tokenizer, weights, quantise, choices, memory }: HarmonOptions): Harmon {
+  static open({ device, config, tokenizer, weights, quantise, choices, memory, checkRange }: HarmonOptions): Harmon {
     if (quantise !== undefined && !isQuantised(quantise))
       throw new ArgumentError(`[open] quantise must be q8 or q4 but is ${String(quantise)}`);
     checkMemory('open', memory);
@@ -120,7 +124,8 @@ export class Harmon {
     const source = weightSource(weights);
     const store = new WeightStore(device);
     const form = quantisedForm(weights, quantise);
-    return new Harmon({ device, config, tokenizer, source, weights: store, quantise: form, choices, memory });
+    const watch = checkRange ? new RangeWatch(device) : undefined;
+    return new Harmon({ device, config, tokenizer, source, weights: store, quantise: form, choices, memory, watch });
   }
 
   get config(): HarmonConfig {
@@ -131,7 +136,14 @@ export class Harmon {
     return this.runtime.device;
   }
 
-  /** Makes pictures: for each prompt `count` of them, in order. Errors: ArgumentError, AbortError, GpuError. */
+  /** The largest magnitudes that the tasks so far have stored, tensor by tensor. Errors: ArgumentError unless opened with `checkRange`. */
+  ranges(): TensorRange[] {
+    if (!this.runtime.watch)
+      throw new ArgumentError('[ranges] the model must be opened with checkRange but was opened without: open it anew');
+    return this.runtime.watch.ranges();
+  }
+
+  /** Makes pictures: for each prompt `count` of them, in order. Errors: ArgumentError, AbortError, GpuError, OvertoneError `numerics`. */
   async generate(options: GenerateOptions): Promise<GeneratedPicture[]> {
     const asked = generateJob(options, this.runtime.config);
     const { resume } = options;
@@ -407,6 +419,7 @@ export class Harmon {
     this.text2image = undefined;
     this.image2text = undefined;
     this.runtime.weights.destroy();
+    this.runtime.watch?.destroy();
   }
 }
 

@@ -3,6 +3,7 @@
  * chosen token, repetition penalty and embedding stay on the GPU: several steps follow each other without the host, which reads their ids at once.
  */
 import { ArgumentError, type Plan, type Stream, throwIfAborted } from '../engine/index.ts';
+import { notFinite } from './finite.ts';
 import { type DescribeShape, type Grid, decodeStepGraph, prefillGraph, seeGraph } from './graphs.ts';
 import { type Picture, toPixels } from './image.ts';
 import { Residence } from './residence.ts';
@@ -37,6 +38,9 @@ export function describeGroups(apart: boolean): readonly (readonly Pass[])[] {
 
 /** Steps are sent together for so long, milliseconds: words should come one by one, and a cancelled answer end soon. */
 const TOGETHER_MS = 100;
+
+/** What argmax writes where the logits are no numbers. */
+const NO_ID = 0xffffffff;
 
 /** Ids around the picture. */
 export interface Question {
@@ -149,6 +153,7 @@ export class Image2Text {
     for (let made = 0; ;) {
       for (const id of ids) {
         throwIfAborted(signal, 'decode');
+        if (id === NO_ID) throw notFinite('describe', 'the logits of a word');
         yield id;
         made++;
         if (id === end || made === limit) return;

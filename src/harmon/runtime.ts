@@ -1,5 +1,5 @@
 /** What both tasks of a loaded model stand on: the device, the checkpoint, and the compiler settings that follow from them. */
-import type { Choices, PlanOptions, Quantised, WeightStore } from '../engine/index.ts';
+import type { Choices, PlanOptions, Quantised, RangeWatch, WeightStore } from '../engine/index.ts';
 import {
   ArgumentError,
   type Device,
@@ -44,6 +44,8 @@ export interface Runtime extends PlanSource {
   readonly weights: WeightStore;
   /** Most bytes on the device; as many as it takes without. */
   readonly memory?: number;
+  /** Looks at every tensor that is stored: a check, much slower than work. */
+  readonly watch?: RangeWatch;
 }
 
 /** Plans of graphs with the checkpoint's stored dtypes, or quantised. */
@@ -92,7 +94,7 @@ export async function openSessions<Name extends string>(
   const compiling = all.map((plan) => compileAll(device, plan, options.signal));
   for (const result of await Promise.allSettled([loading, ...compiling]))
     if (result.status === 'rejected') throw result.reason;
-  return SessionSet.create(device, plans, { weights, ...options });
+  return SessionSet.create(device, plans, { weights, watch: runtime.watch, ...options });
 }
 
 /** A position table of the checkpoint at `grid`, on the host. */

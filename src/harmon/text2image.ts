@@ -16,6 +16,7 @@ import {
   textGraph,
   timeGraph,
 } from './graphs.ts';
+import { allFinite, notFinite } from './finite.ts';
 import { type Picture, fromPixels, toPixels } from './image.ts';
 import type { PaddedRows } from './prompts.ts';
 import { type Randomness, checkNoise } from './random.ts';
@@ -197,10 +198,12 @@ export class Text2Image {
     await this.set.get('place').encode(stream, { predicted });
   }
 
-  /** The picture that the tokens of picture number `picture` decode to. */
+  /** The picture that the tokens of picture number `picture` decode to. Errors: OvertoneError `numerics` where it is none. */
   async decode(picture: number, signal?: AbortSignal): Promise<Picture> {
     const [m, n] = this.shape.grid;
-    return fromPixels(await this.decodeRaw(picture, signal), 16 * n, 16 * m);
+    const pixels = await this.decodeRaw(picture, signal);
+    if (!allFinite(pixels)) throw notFinite('generate', 'the pixels of a picture');
+    return fromPixels(pixels, 16 * n, 16 * m);
   }
 
   /** The same before clamping: f32 (16m, 16n, 3). */

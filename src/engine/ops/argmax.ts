@@ -10,7 +10,7 @@ import { checkFloats } from './check_floats.ts';
 export interface Sequence {
   /** u32 state (1): positions before this pass; afterwards, with this pass. */
   readonly past: Tensor;
-  /** u32 state (S): gets the chosen id at the position behind this pass; nothing beyond its end. */
+  /** u32 state (S): gets the chosen id at the position behind this pass, 0xffffffff where logits are NaN or infinite; nothing beyond its end. */
   readonly ids: Tensor;
   /** Positions of this pass. */
   readonly rows: Dim;
