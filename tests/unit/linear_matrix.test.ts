@@ -127,7 +127,7 @@ describe('the check at the start', () => {
     await expect(fails('lost')).rejects.toMatchObject({ kind: 'lost' });
   });
 
-  test('runs both kernels on a device, gives all back, and trusts no results that are zeros', async (context) => {
+  test('runs both kernels on a device, gives all back, and trusts none that is not faster', async (context) => {
     const fresh = await gpu.requestAdapter();
     if (!fresh?.features.has(MATRIX_FEATURE)) return context.skip('needs a Dawn whose null backend has the feature');
     const requiredFeatures: GPUFeatureName[] = ['shader-f16', 'subgroups', MATRIX_FEATURE];
@@ -135,7 +135,9 @@ describe('the check at the start', () => {
     const device = await Device.open({ device: host, description: 'null', wait, now: () => 0 });
     const pipeline = vi.spyOn(device, 'pipeline');
     expect(await subgroupMatrices.check(device, matrixKernel(SHAPES[0], 32))).toBe(false);
-    expect(pipeline.mock.calls.map(([label]) => label)).toEqual(['linear_tile', 'linear_matrix']);
+    // this backend computes nothing: results are what memory held, so whether they agree, and larger ones are tried, is not decided
+    const labels = pipeline.mock.calls.map(([label]) => label);
+    expect(labels.slice(0, 2)).toEqual(['linear_tile', 'linear_matrix']);
     expect(device.totalBytes).toBe(device.ownBytes);
     device.destroy();
   });
