@@ -1,15 +1,11 @@
-/** One answer of the hub, piece by piece: redirects followed by hand, silence ended, what went wrong said in words. */
+/** One answer of the hub, piece by piece: redirects followed by hand, what went wrong said in words. */
 import { FileError } from '../../src/engine/index.ts';
-import { LEAST, Unlucky, retryAfter } from '../../src/harmon/tries.ts';
+import { type Receiver, Unlucky, receive as receiveOnce, retryAfter } from '../../src/harmon/tries.ts';
 import { type HubHost, nextHop } from './host.ts';
 
-export interface Receiver {
+export interface HubReceiver extends Omit<Receiver<Response>, 'ask'> {
   /** Looks at an answer of the hub's own origin, also one that redirects. */
   readonly ofHub?: (headers: Headers) => void;
-  /** Looks at the answer before its bytes come. */
-  readonly check: (response: Response) => void;
-  /** Takes a piece; true when no more is wanted. */
-  readonly take: (piece: Uint8Array) => boolean | Promise<boolean>;
 }
 
 /** Redirects of one request. */
@@ -24,48 +20,16 @@ export async function receive(
   url: string,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal | undefined,
-  { ofHub, check, take }: Receiver,
+  { ofHub, check, take }: HubReceiver,
 ): Promise<void> {
-  const stop = new AbortController();
-  const abort = () => stop.abort();
-  if (signal?.aborted) abort();
-  signal?.addEventListener('abort', abort, { once: true });
-  let stalled = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const watch = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      stalled = true;
-      stop.abort();
-    }, host.patience);
-  };
-  const broke = (error: unknown): never => {
-    if (stalled) throw new Unlucky(`it must send something but was silent for ${Math.round(host.patience / 1000)} s`);
-    throw new Unlucky(`the connection must hold but broke (${reasonOf(error)})`);
-  };
-  try {
-    watch();
-    const response = await follow(host, url, headers, stop.signal, ofHub).catch((error: unknown) => {
-      if (error instanceof FileError || error instanceof Unlucky) throw error;
-      return broke(error);
-    });
-    refuse(response, url, host);
-    check(response);
-    const reader = response.body?.getReader();
-    for (let fresh = 0; ;) {
-      const { done, value } = (await reader?.read().catch(broke)) ?? { done: true, value: undefined };
-      if (done) return;
-      if ((fresh += value.length) >= LEAST) {
-        fresh = 0;
-        watch();
-      }
-      if (await take(value)) return;
-    }
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', abort);
-    stop.abort();
-  }
+  await receiveOnce(host.patience, signal, {
+    ask: (stop) => follow(host, url, headers, stop, ofHub),
+    check(response) {
+      refuse(response, url, host);
+      check(response);
+    },
+    take,
+  });
 }
 
 /** Follows redirects. Whoever is not the hub gets no token. */
@@ -74,7 +38,7 @@ async function follow(
   url: string,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
-  ofHub: Receiver['ofHub'],
+  ofHub: HubReceiver['ofHub'],
 ): Promise<Response> {
   let at = new URL(url);
   for (let hops = 0; hops <= MOST_HOPS; hops++) {
@@ -115,12 +79,4 @@ function refuse({ status, headers, ok }: Response, url: string, { token }: HubHo
       `${url}: must be as long as the hub's list says but is shorter: try again later, or take another revision`,
     );
   throw new FileError(`${url}: must be there but the server answered ${status}: check HF_ENDPOINT`);
-}
-
-/** Node says why only in the cause. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (!(cause instanceof Error)) return error.message;
-  return cause.message || ('code' in cause ? String(cause.code) : error.message);
 }

@@ -1,4 +1,4 @@
-/** Asking a server again after a failure that may pass, with growing waits or the one that it asks for. */
+/** One answer of a server, watched for silence, and asking again after a failure that may pass, with growing waits or the one that it asks for. */
 import { FileError, throwIfAborted } from '../engine/index.ts';
 
 /** @throws AbortError when the signal fires first. */
@@ -42,6 +42,76 @@ export async function tries(
       await sleep(Math.min(error.wait ?? 500 * 4 ** (failed - 1), longestWait), signal);
     }
   }
+}
+
+/** What `fetch` gives, as far as it is read here. */
+interface Answer {
+  readonly body: { getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array }> } } | null;
+}
+
+export interface Receiver<A extends Answer> {
+  /** Sends the request. */
+  readonly ask: (signal: AbortSignal) => Promise<A>;
+  /** Looks at the answer before its bytes come. */
+  readonly check: (answer: A) => void;
+  /** Takes a piece; true when no more is wanted. */
+  readonly take: (piece: Uint8Array) => boolean | void | Promise<boolean | void>;
+}
+
+/**
+ * One answer, piece by piece, given up when fewer than `LEAST` bytes come in `patience` milliseconds. Nothing is open afterwards.
+ * @throws Unlucky for silence and broken connections, and what the receiver throws.
+ */
+export async function receive<A extends Answer>(
+  patience: number,
+  signal: AbortSignal | undefined,
+  { ask, check, take }: Receiver<A>,
+): Promise<void> {
+  const stop = new AbortController();
+  const abort = () => stop.abort();
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  let stalled = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const watch = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      stalled = true;
+      stop.abort();
+    }, patience);
+  };
+  const broke = (error: unknown): never => {
+    if (error instanceof FileError || error instanceof Unlucky) throw error;
+    if (stalled) throw new Unlucky(`it must send something but was silent for ${Math.round(patience / 1000)} s`);
+    throw new Unlucky(`the connection must hold but broke (${reasonOf(error)})`);
+  };
+  try {
+    watch();
+    const answer = await ask(stop.signal).catch(broke);
+    check(answer);
+    const reader = answer.body?.getReader();
+    for (let fresh = 0; ;) {
+      const value = (await reader?.read().catch(broke))?.value;
+      if (!value) return;
+      if ((fresh += value.length) >= LEAST) {
+        fresh = 0;
+        watch();
+      }
+      if (await take(value)) return;
+    }
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+    stop.abort();
+  }
+}
+
+/** Node says why only in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  if (!(cause instanceof Error)) return error.message;
+  return cause.message || ('code' in cause ? String(cause.code) : error.message);
 }
 
 /** What a Retry-After header asks for, seconds or a date, in milliseconds from now. */

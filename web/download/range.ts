@@ -3,7 +3,15 @@
  * stalls, answers another range or says that it is busy is asked a few times, with growing waits.
  */
 import { FileError } from '../../src/engine/index.ts';
-import { LEAST, type Sleep, Unlucky, retryAfter, tries } from '../../src/harmon/tries.ts';
+import {
+  LEAST,
+  type Receiver,
+  type Sleep,
+  Unlucky,
+  receive as receiveOnce,
+  retryAfter,
+  tries,
+} from '../../src/harmon/tries.ts';
 
 /** What fetching stands on; tests bring their own. */
 export interface Net {
@@ -75,45 +83,16 @@ export async function receive(
   url: string,
   headers: Record<string, string>,
   signal: AbortSignal | undefined,
-  { check, take }: { check(response: Response): void; take(piece: Uint8Array): void | Promise<void> },
+  { check, take }: Omit<Receiver<Response>, 'ask'>,
 ): Promise<void> {
-  const stop = new AbortController();
-  const abort = () => stop.abort();
-  signal?.addEventListener('abort', abort, { once: true });
-  let stalled = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const watch = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      stalled = true;
-      stop.abort();
-    }, net.patience);
-  };
-  const broke = (error: unknown): never => {
-    if (stalled) throw new Unlucky(`it must send something but was silent for ${Math.round(net.patience / 1000)} s`);
-    throw new Unlucky(`the connection must hold but broke (${error instanceof Error ? error.message : String(error)})`);
-  };
-  try {
-    watch();
-    const response = await net.fetch(url, { headers, signal: stop.signal, cache: 'no-store' }).catch(broke);
-    refuse(response, url);
-    check(response);
-    const reader = response.body!.getReader();
-    let fresh = 0;
-    for (;;) {
-      const { done, value } = await reader.read().catch(broke);
-      if (done) return;
-      if ((fresh += value.length) >= LEAST) {
-        fresh = 0;
-        watch();
-      }
-      await take(value);
-    }
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', abort);
-    stop.abort();
-  }
+  await receiveOnce(net.patience, signal, {
+    ask: (stop) => net.fetch(url, { headers, signal: stop, cache: 'no-store' }),
+    check(response) {
+      refuse(response, url);
+      check(response);
+    },
+    take,
+  });
 }
 
 /** @throws Unlucky for what may pass, FileError for what will not. */
