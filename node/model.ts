@@ -97,16 +97,18 @@ export const embeddedModel = (): string => dirname(packageFile('models/harmon-ti
  */
 export async function openHarmon(options: OpenHarmonOptions = {}): Promise<Harmon> {
   checkOptions(options);
-  const files = await openModelFiles(options, options.signal, options);
-  let device: Device | undefined;
+  let device = options.device;
+  let files: ModelFiles | undefined;
   try {
-    device = options.device ?? (await openDevice());
+    if (options.memory !== undefined) device ??= await openDevice();
+    files = await openModelFiles(options, options.signal, { ...options, limits: device?.planLimits });
+    device ??= await openDevice();
     throwIfAborted(options.signal, 'open');
     const { choices, checkRange } = options;
     return harmonOf(files, device, { ownsDevice: !options.device, choices, checkRange });
   } catch (error) {
     if (!options.device) device?.destroy();
-    await files.close();
+    await files?.close();
     throw error;
   }
 }
@@ -166,11 +168,15 @@ export function harmonOf(
   });
 }
 
-/** Opens and checks a model's files without touching a GPU; fetches first what a hub has. @throws FileError, ArgumentError, AbortError. */
+/**
+ * Opens and checks a model's files without touching a GPU; fetches first what a hub has. `limits` of the device that shall hold the model decide with
+ * `memory` about the form of its weights.
+ * @throws FileError, ArgumentError, AbortError.
+ */
 export async function openModelFiles(
   named: ModelPaths,
   signal?: AbortSignal,
-  { onDownload, onNote }: Pick<HubOptions, 'onDownload' | 'onNote'> = {},
+  { onDownload, onNote, limits }: Pick<HubOptions, 'onDownload' | 'onNote'> & { limits?: Device['planLimits'] } = {},
 ): Promise<ModelFiles> {
   const paths = await fetched(named, { signal, onDownload, onNote });
   const { weights, beside, close } = await openWeights(paths, signal);
@@ -181,7 +187,7 @@ export async function openModelFiles(
     const tokenizer = await tokenizerOf(config, beside, tokenizerFile, () => embeddedText('tokenizer.json'), cures);
     throwIfAborted(signal, 'open');
     const tokenizerPath = tokenizerFile?.name ?? join(embeddedModel(), 'tokenizer.json');
-    return { config, tokenizer, tokenizerPath, weights, ...settledForm(paths, config, weights), close };
+    return { config, tokenizer, tokenizerPath, weights, ...settledForm(paths, config, weights, limits), close };
   } catch (error) {
     await close();
     throw error;

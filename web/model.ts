@@ -22,8 +22,8 @@ export async function openModel(source: ModelSource, options: OpenModelOptions =
   let own: Device | undefined;
   try {
     const model = await openModelFiles(files, embeddedFiles(embeddedUrls()), options);
-    const form = settledForm(options, model.config, model.weights);
     const device = options.device ?? (own = await openDevice());
+    const form = settledForm(options, model.config, model.weights, device.planLimits);
     throwIfAborted(options.signal, 'open');
     return owning(Harmon.open({ ...model, ...form, device }), () => {
       own?.destroy();

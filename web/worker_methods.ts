@@ -8,6 +8,7 @@ import {
   Harmon,
   type HarmonConfig,
   type Picture,
+  type MemoryOptions,
 } from '../src/harmon/index.ts';
 import { identifyModel } from '../src/harmon/model_hash.ts';
 import { settledForm } from '../src/harmon/planned.ts';
@@ -53,7 +54,8 @@ export interface LostEvent {
 
 /** `emit` tells the page what belongs to no call. */
 export function modelMethods(emit: Emit): Record<string, Method> {
-  let opened: { files: FileSet; model: OpenModel; form: ReturnType<typeof settledForm> } | undefined;
+  let opened:
+    { files: FileSet; model: OpenModel; memory: MemoryOptions; form?: ReturnType<typeof settledForm> } | undefined;
   let device: Device | undefined;
   let recovering: RecoveringModel | undefined;
   const runs = new Map<number, GenerateProgress>();
@@ -76,13 +78,15 @@ export function modelMethods(emit: Emit): Record<string, Method> {
   };
   /** Puts the open files on a device of their own. */
   const onDevice = async (): Promise<Harmon> => {
-    const { model, form } = alive(opened);
+    const files = alive(opened);
     const fresh = await openDevice();
     device = fresh;
     void fresh.gpu.lost.then(({ reason, message }) => {
       if (device === fresh) emit('lost', { reason, message });
     });
-    return Harmon.open({ ...model, ...form, device: fresh });
+    const { model, memory } = files;
+    files.form ??= settledForm(memory, model.config, model.weights, fresh.planLimits); // a later device goes on in the same form
+    return Harmon.open({ ...model, ...files.form, device: fresh });
   };
   const start = async (): Promise<HarmonConfig> => {
     close();
@@ -110,7 +114,7 @@ export function modelMethods(emit: Emit): Record<string, Method> {
       const files = await filesOf(source, urls, options, ensureHere);
       try {
         const model = await openModelFiles(files, embeddedFiles(urls), options);
-        opened = { files, model, form: settledForm(memory, model.config, model.weights) };
+        opened = { files, model, memory };
       } catch (error) {
         files.release?.();
         throw error;
@@ -174,7 +178,7 @@ export function modelMethods(emit: Emit): Record<string, Method> {
     identity(_: undefined, { signal }: Call): Promise<ModelIdentity> {
       const { model, form } = alive(opened);
       return identifyModel(
-        { ...model, quantise: form.quantise },
+        { ...model, quantise: form?.quantise },
         (bytes) => crypto.subtle.digest('SHA-256', bytes),
         signal,
       );

@@ -10,7 +10,7 @@ import { type PictureRecord, settingsOf } from '../../src/harmon/record.ts';
 import { entryFile, entryState, saveEntry } from './batch_files.ts';
 import { type BadEntry, type Entry, parseBatchList } from './batch_list.ts';
 import { readBytes } from './input.ts';
-import { type Making, type MakingOptions, requestOf, settleMaking } from './making.ts';
+import { type Making, type MakingOptions, fitOf, requestOf, settleMaking } from './making.ts';
 import { checkOutput } from './output_file.ts';
 import type { Step } from './progress.ts';
 import { type Context, loadProgress, withModel } from './session.ts';
@@ -47,7 +47,7 @@ export async function batch(options: BatchOptions, context: Context): Promise<vo
   for (const entry of share) if ('problem' in entry) refuse(entry);
 
   await withModel(
-    { ...options, fit: (config) => ({ task: 'generate', imageSize: settleMaking(options, config).imageSize }) },
+    { ...options, fit: (config) => fitOf(settleMaking(options, config)) },
     context,
     async (config, files) => {
       const making = settleMaking(options, config);

@@ -12,7 +12,7 @@ import { type EditRecord, type PictureRecord, settingsOf } from '../../src/harmo
 import { type RememberedEdit, editedPicture, isPicture, nameOfPicture, readEdit, rememberedEdit } from './edit_from.ts';
 import type { Box } from './edit_values.ts';
 import { readPictureFile, readPrompt } from './input.ts';
-import { type Making, type MakingOptions, requestOf, settleMaking } from './making.ts';
+import { type Making, type MakingOptions, fitOf, requestOf, settleMaking } from './making.ts';
 import { checkOutput, fillName } from './output_file.ts';
 import { otherWeights, rememberedForm } from './remembered.ts';
 import { type Context, defaultSide, makePictures, withModel } from './session.ts';
@@ -69,8 +69,9 @@ export async function edit(options: EditCommandOptions, context: Context): Promi
       ...options,
       quantise: options.quantise ?? rememberedForm(from),
       fit(config) {
-        const { grid } = layOut(config).laidOut;
-        return { task: 'generate', imageSize: [16 * grid[1], 16 * grid[0]] };
+        const { laidOut } = layOut(config);
+        const imageSize = [16 * laidOut.grid[1], 16 * laidOut.grid[0]] as const;
+        return fitOf({ ...settleEdit(options, laidOut, config, from), imageSize });
       },
     },
     context,

@@ -4,7 +4,7 @@
  */
 import { ArgumentError } from '../../src/engine/index.ts';
 import { vaeStride } from '../../src/harmon/config.ts';
-import type { GuidanceSchedule, HarmonConfig } from '../../src/harmon/index.ts';
+import type { FitRequest, GuidanceSchedule, HarmonConfig } from '../../src/harmon/index.ts';
 import type { PictureRecord } from '../../src/harmon/record.ts';
 import { defaultSide } from './session.ts';
 import type { Size } from './values.ts';
@@ -45,6 +45,15 @@ export function settleMaking(options: MakingOptions, config: HarmonConfig, remem
     timesteps: options.timesteps ?? remembered?.timesteps ?? config.diffusion.timesteps,
   };
 }
+
+/** What must fit the memory of a command that makes pictures. */
+export const fitOf = ({ imageSize, iterations, timesteps, guidance }: Making): FitRequest => ({
+  task: 'generate',
+  imageSize,
+  iterations,
+  timesteps,
+  guidance,
+});
 
 /** The request for the pictures of one file for each prompt. */
 export function requestOf({ gridSize, ...making }: Making) {

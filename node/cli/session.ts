@@ -1,5 +1,5 @@
 /** What every command does with a model: open it, make pictures with it, describe pictures, and time each phase. */
-import { AbortError } from '../../src/engine/index.ts';
+import { AbortError, type Device } from '../../src/engine/index.ts';
 import type {
   DescribeOptions,
   FitRequest,
@@ -46,36 +46,39 @@ export async function withModel<Plan>(
 ): Promise<void> {
   const { signal, note } = context;
   const watch = stopwatch();
-  const files = await openFiles(options, context);
-  watch.mark('files');
-  const { memory, need, quantise } = files;
-  if (memory !== undefined && need) {
-    const form = quantise === undefined ? 'as stored' : `in ${quantise}`;
-    note(`With weights ${form} ${needText(need)}: ${gigabytes(need.total)} of ${gigabytes(memory)}.\n`);
-  }
+  let device = options.memory === undefined ? undefined : await openDevice(); // what fits depends on the device
+  let files: ModelFiles | undefined;
   let model: Harmon | undefined;
   try {
+    files = await openFiles(options, context, device?.planLimits);
+    watch.mark('files');
+    const { memory, need, quantise } = files;
+    if (memory !== undefined && need) {
+      const form = quantise === undefined ? 'as stored' : `in ${quantise}`;
+      note(`With weights ${form} ${needText(need)}: ${gigabytes(need.total)} of ${gigabytes(memory)}.\n`);
+    }
     const planned = await plan(files.config, files);
     const finishCheck = await beginCheck(options, files, context);
-    const device = await openDevice();
-    try {
-      if (signal.aborted) throw new AbortError('open', { cause: signal.reason });
-      const choices = options.tune === false ? undefined : await tunedChoices(device);
-      model = harmonOf(files, device, { ownsDevice: true, choices, checkRange: options.checkRange !== undefined });
-    } finally {
-      if (!model) device.destroy();
-    }
+    device ??= await openDevice();
+    if (signal.aborted) throw new AbortError('open', { cause: signal.reason });
+    const choices = options.tune === false ? undefined : await tunedChoices(device);
+    model = harmonOf(files, device, { ownsDevice: true, choices, checkRange: options.checkRange !== undefined });
     watch.mark('device');
     await use(model, planned, watch);
     await finishCheck(model);
   } finally {
-    model?.destroy();
-    await files.close();
+    if (model) model.destroy();
+    else device?.destroy();
+    await files?.close();
   }
 }
 
 /** Opens a model's files; what is fetched first is shown. */
-export async function openFiles(paths: ModelPaths, { signal, progress, note }: Context): Promise<ModelFiles> {
+export async function openFiles(
+  paths: ModelPaths,
+  { signal, progress, note }: Context,
+  limits?: Device['planLimits'],
+): Promise<ModelFiles> {
   let step: Step | undefined;
   const onDownload = (done: number, total: number) => {
     step ??= progress.step('Downloading', total, megabytes);
@@ -84,7 +87,7 @@ export async function openFiles(paths: ModelPaths, { signal, progress, note }: C
     step.end();
     step = undefined;
   };
-  return openModelFiles(paths, signal, { onDownload, onNote: note });
+  return openModelFiles(paths, signal, { onDownload, onNote: note, limits });
 }
 
 /** Side in pixels that the reference works at: 512 for the published models, the native size for others. */

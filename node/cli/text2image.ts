@@ -7,7 +7,7 @@ import { type PictureRecord, settingsOf } from '../../src/harmon/record.ts';
 import { EXAMPLE_PROMPT } from './demo.ts';
 import { nameOfPicture } from './edit_from.ts';
 import { readPrompt, readRecord } from './input.ts';
-import { type MakingOptions, requestOf, settleMaking } from './making.ts';
+import { type MakingOptions, fitOf, requestOf, settleMaking } from './making.ts';
 import { checkOutput, fillName } from './output_file.ts';
 import { otherWeights, rememberedForm } from './remembered.ts';
 import { type Context, makeSeries, withModel } from './session.ts';
@@ -53,7 +53,7 @@ export async function text2image(options: Text2ImageOptions, context: Context): 
     {
       ...options,
       quantise: options.quantise ?? rememberedForm(from),
-      fit: (config) => ({ task: 'generate', imageSize: settleMaking(options, config, from).imageSize }),
+      fit: (config) => fitOf(settleMaking(options, config, from)),
     },
     context,
     async (config, files) => {

@@ -79,7 +79,7 @@ export function checkMemory(subject: string, memory: unknown): void {
 
 /** Bytes in the unit that reads best. */
 export function gigabytes(bytes: number): string {
-  return bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
 /** Bytes of a task that is laid out so, for so many pictures at once. @throws OvertoneError `memory` for what no buffer holds. */

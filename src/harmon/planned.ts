@@ -8,10 +8,10 @@ import {
   plannedBytes,
 } from '../engine/index.ts';
 import {
-  LEAST,
   type FormNeed,
   type MemoryNeed,
   type NeedOf,
+  arrange,
   checkMemory,
   fittingForm,
   memoryNeed,
@@ -78,8 +78,8 @@ export const answerNeed =
     );
   };
 
-/** What a model that is opened with little memory must be able to do. */
-export interface FitRequest {
+/** What a model that is opened with little memory must be able to do. Fewer iterations make more of a picture at once, and take more. */
+export interface FitRequest extends Pick<GenerateOptions, 'iterations' | 'timesteps' | 'guidance'> {
   /** The task; both without. */
   readonly task?: 'generate' | 'describe';
   /** Pixels, a multiple of 16: a side, or width and height; the model's native size without. */
@@ -88,7 +88,7 @@ export interface FitRequest {
   readonly maxNewTokens?: number;
 }
 
-/** The form of matrices that is settled, and what the task that takes most needs in it, one picture at once. */
+/** The form of matrices that is settled, and what the task that takes most needs in it as it will be laid out, one picture at once. */
 export interface FittedForm {
   readonly quantise: Quantised | undefined;
   readonly need: MemoryNeed;
@@ -104,25 +104,27 @@ export interface MemoryOptions {
   readonly fit?: FitRequest | ((config: HarmonConfig) => FitRequest);
 }
 
-/** The form of the weights: as asked, or with the most bits that fit. @throws ArgumentError, OvertoneError `memory`. */
+/** The form of the weights: as asked, or with the most bits that fit on a device of `limits`. @throws ArgumentError, OvertoneError `memory`. */
 export function settledForm(
   { quantise, memory, fit }: MemoryOptions,
   config: HarmonConfig,
   weights: TensorFile,
+  limits?: Device['planLimits'],
 ): Partial<FittedForm> & Pick<MemoryOptions, 'memory'> {
   const form = quantisedForm(weights, quantise);
   if (memory === undefined) return { quantise: form };
   checkMemory('open', memory);
-  return { memory, ...formFor(config, weights, memory, form, typeof fit === 'function' ? fit(config) : fit) };
+  const request = typeof fit === 'function' ? fit(config) : fit;
+  return { memory, ...formFor(config, weights, memory, form, request, limits) };
 }
 
 const FORMS: readonly (Quantised | undefined)[] = [undefined, 'q8', 'q4'];
 
-/** Sizes of buffers do not decide about the form: a device may hold more in one than WebGPU's least. */
+/** Where the device is not known: WebGPU's least, but a device may hold more in one buffer. */
 const ANY_DEVICE = { ...DEFAULT_LIMITS, maxBufferSize: Infinity };
 
 /**
- * The form in which `fit` can be done within `memory` bytes on any device: as stored, else in fewer bits, `least` at the fewest (as stored without). A file that is quantised
+ * The form in which `fit` can be done within `memory` bytes on a device of `limits`: as stored, else in fewer bits, `least` at the fewest (as stored without). A file that is quantised
  * has one form.
  * @throws ArgumentError, OvertoneError `memory` with what is needed and the cure.
  */
@@ -132,10 +134,11 @@ export function formFor(
   memory: number,
   least: Quantised | undefined,
   fit: FitRequest = {},
+  limits: Device['planLimits'] = ANY_DEVICE,
 ): FittedForm {
   const stored = weightSource(weights);
   const needs = (quantise: Quantised | undefined): FormNeed => {
-    const source: PlanSource = { config, source: stored, quantise, device: { planLimits: ANY_DEVICE } };
+    const source: PlanSource = { config, source: stored, quantise, device: { planLimits: limits } };
     const tasks = tasksOf(source, fit, memory);
     const needOf: NeedOf = (...how) => {
       const [first, ...rest] = tasks.map((task) => task(...how));
@@ -147,14 +150,15 @@ export function formFor(
   const forms = (own ? [own] : FORMS).map(needs);
   const allowed = own ? 1 : FORMS.indexOf(least) + 1;
   const { form, needOf } = fittingForm(forms.slice(0, allowed), memory, forms.slice(allowed));
-  return { quantise: form, need: needOf(LEAST, 1) };
+  return { quantise: form, need: needOf(arrange(needOf, 1, memory), 1) };
 }
 
-function tasksOf(source: PlanSource, { task, imageSize, maxNewTokens }: FitRequest, memory: number): NeedOf[] {
+function tasksOf(source: PlanSource, fit: FitRequest, memory: number): NeedOf[] {
   const { config } = source;
+  const { task, imageSize, maxNewTokens, iterations, timesteps, guidance } = fit;
   const tasks: NeedOf[] = [];
   if (task !== 'describe') {
-    const job = generateJob({ prompt: '', seed: 0, imageSize }, config);
+    const job = generateJob({ prompt: '', seed: 0, imageSize, iterations, timesteps, guidance }, config);
     tasks.push(pictureNeed(source, text2imageShape(job, 1, PROMPT_IDS), memory));
   }
   if (task !== 'generate') {
