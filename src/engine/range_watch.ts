@@ -150,6 +150,10 @@ export class RangeWatch {
 
   destroy(): void {
     this.made?.largest.destroy();
+    void this.parts?.then(
+      ({ largest }) => largest.destroy(), // one that was on its way
+      () => undefined,
+    );
     this.made = undefined;
     this.parts = undefined;
   }

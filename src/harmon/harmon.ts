@@ -45,7 +45,7 @@ import { TextQueue } from './text_queue.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { type HarmonTuneOptions, tunedPasses } from './tune.ts';
 import { Turns } from './turns.ts';
-import { quantisedForm, weightSource } from './weight_source.ts';
+import { fewerBits, quantisedForm, weightSource } from './weight_source.ts';
 
 export interface HarmonOptions {
   readonly device: Device;
@@ -107,13 +107,13 @@ export class Harmon {
   private image2text: Image2Text | undefined;
   /** How the sessions that are open are laid out. */
   private layout: Arrangement | undefined;
-  private readonly layouts: Layouts;
   private destroyed = false;
   private insideCallback = false;
 
-  private constructor(private readonly runtime: Runtime) {
-    this.layouts = new Layouts(runtime);
-  }
+  private constructor(
+    private readonly runtime: Runtime,
+    private readonly layouts: Layouts,
+  ) {}
 
   /** Takes a checkpoint. Errors: FileError naming every tensor that is missing or misshapen. */
   static open({ device, config, tokenizer, weights, quantise, choices, memory, checkRange }: HarmonOptions): Harmon {
@@ -125,7 +125,8 @@ export class Harmon {
     const store = new WeightStore(device);
     const form = quantisedForm(weights, quantise);
     const watch = checkRange ? new RangeWatch(device) : undefined;
-    return new Harmon({ device, config, tokenizer, source, weights: store, quantise: form, choices, memory, watch });
+    const runtime = { device, config, tokenizer, source, weights: store, quantise: form, choices, memory, watch };
+    return new Harmon(runtime, new Layouts(runtime, fewerBits(weights, form)));
   }
 
   get config(): HarmonConfig {
@@ -293,7 +294,10 @@ export class Harmon {
     const encodes = !shape.encoder || (has?.encoder && sameGrid(has.encoder, shape.encoder));
     const sized = has && sameGrid(has.grid, shape.grid) && has.text >= shape.text && has.predicted >= shape.predicted;
     const fits = same && sized && encodes;
-    if (this.text2image && fits) return this.text2image;
+    if (this.text2image && fits) {
+      this.text2image.onProgress = options.onLoad;
+      return this.text2image;
+    }
     this.text2image?.destroy();
     this.text2image = undefined;
     const { signal, onLoad: onProgress } = options;
@@ -374,7 +378,10 @@ export class Harmon {
     this.layOut(layout, 'text2image');
     const has = this.image2text?.shape;
     const fits = has && sameGrid(has.grid, shape.grid) && has.prompt >= shape.prompt && has.cache >= shape.cache;
-    if (this.image2text && fits) return this.image2text;
+    if (this.image2text && fits) {
+      this.image2text.onProgress = options.onLoad;
+      return this.image2text;
+    }
     this.image2text?.destroy();
     this.image2text = undefined;
     const { signal, onLoad: onProgress } = options;

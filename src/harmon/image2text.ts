@@ -62,7 +62,8 @@ export class Image2Text {
     private readonly runtime: Runtime,
     readonly shape: DescribeShape,
     private readonly set: Residence<Pass>,
-    private readonly onProgress?: OnProgress,
+    /** Told of weights that a later pass loads. */
+    public onProgress?: OnProgress,
   ) {}
 
   /**

@@ -3,16 +3,14 @@ import type { Quantised } from '../engine/index.ts';
 import { type Chosen, type FormNeed, type NeedOf, arrange } from './arrangement.ts';
 import type { PlanSource, Runtime } from './runtime.ts';
 
-const FEWER: Readonly<Record<Quantised | 'stored', readonly Quantised[]>> = {
-  stored: ['q8', 'q4'],
-  q8: ['q4'],
-  q4: [],
-};
-
 export class Layouts {
   private readonly known = new Map<string, Chosen>();
 
-  constructor(private readonly runtime: Runtime) {}
+  /** `fewer`: forms of fewer bits that the weights could be opened in. */
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly fewer: readonly Quantised[],
+  ) {}
 
   /**
    * The layout of a task of `shape`, of at most `pictures` at once. Without a limit of memory, what its buffers hold decides only how many pictures are
@@ -31,7 +29,7 @@ export class Layouts {
     const key = JSON.stringify(shape);
     let chosen = this.known.get(key);
     if (!chosen) {
-      const others = FEWER[runtime.quantise ?? 'stored'].map((form): FormNeed => ({
+      const others = this.fewer.map((form): FormNeed => ({
         form,
         needOf: needOf({ ...runtime, quantise: form }, memory),
       }));

@@ -78,7 +78,8 @@ export class Text2Image {
     readonly shape: GenerateShape,
     private readonly set: Residence<Pass>,
     private readonly schedule: DiffusionSchedule,
-    private readonly onProgress?: OnProgress,
+    /** Told of weights that a later pass loads. */
+    public onProgress?: OnProgress,
   ) {}
 
   /**

@@ -49,3 +49,9 @@ export function quantisedForm(file: TensorFile, asked?: Quantised): Quantised | 
   }
   return asked;
 }
+
+/** Forms of fewer bits than `form` that the weights of a file could be opened in: none if it is quantised. */
+export function fewerBits(file: TensorFile, form: Quantised | undefined): readonly Quantised[] {
+  if (quantisedForm(file)) return [];
+  return form === undefined ? ['q8', 'q4'] : form === 'q8' ? ['q4'] : [];
+}

@@ -92,8 +92,11 @@ describe('a picture', () => {
     const expected = await make(open());
     const small = open(least());
     const onIteration: GenerateOptions['onIteration'] = async ({ preview }) => void (await preview());
-    expect(await make(small, { onIteration })).toEqual(expected);
-    expect(await make(small)).toEqual(expected);
+    const [first, second] = [vi.fn(), vi.fn()];
+    expect(await make(small, { onIteration, onLoad: first })).toEqual(expected);
+    const loads = first.mock.calls.length;
+    expect(await make(small, { onLoad: second })).toEqual(expected);
+    expect([loads > 0, first.mock.calls.length - loads, second.mock.calls.length > 0]).toEqual([true, 0, true]);
     expect(device.peakBytes).toBeLessThanOrEqual(least());
   });
 

@@ -5,6 +5,7 @@ import { type NeedOf, arrange } from '../../../src/harmon/arrangement.ts';
 import { harmonConfigs } from '../../../src/harmon/config.ts';
 import { declaredTensors } from '../../../src/harmon/declared.ts';
 import { formFor } from '../../../src/harmon/planned.ts';
+import { fewerBits } from '../../../src/harmon/weight_source.ts';
 import { formulaFile } from '../../support/formula.ts';
 
 const need = (total: number) => ({ weights: total, state: 0, activations: 0, largest: 0, total });
@@ -66,4 +67,16 @@ describe('the form of the weights of harmon-1.5b at 512 px', () => {
       /^\[memory\] this needs 2\.\d\d GB for weights, .*but 2\.50 GB are allowed: choose weights in q4 \(quantise\), which need 2\.\d\d GB,/,
     );
   });
+});
+
+test('a quantised file can be opened in its own form only, so none is named as a cure', () => {
+  const config = harmonConfigs['0.5b'];
+  const file = formulaFile(declaredTensors(config));
+  const stored = {
+    ...file,
+    tensors: new Map([...file.tensors].map(([name, t]) => [name, { ...t, dtype: 'Q8' as const }])),
+  };
+  expect(fewerBits(file, undefined)).toEqual(['q8', 'q4']);
+  expect(fewerBits(file, 'q8')).toEqual(['q4']);
+  expect(fewerBits(stored, 'q8')).toEqual([]);
 });
