@@ -20,7 +20,7 @@ const gpu = (name: string, folder: string, adapter: { name: string; manifest: st
 
 /** One browser at a time, after everything else: a page has all cores, and its frames are timed. What runs in Node beside it has the same driver. */
 const chromium = gpu('browser', 'browser', adapters[adapters.length - 1]);
-Object.assign(chromium.test, { maxWorkers: 1, sequence: { groupOrder: 1 } });
+Object.assign(chromium.test, { maxWorkers: 1, sequence: { groupOrder: 1 }, expect: { poll: { timeout: 30_000 } } });
 
 const hardware = { name: 'hardware', manifest: undefined };
 

@@ -27,7 +27,10 @@ export class PeerProcess implements AskedPeer {
     if (!this.child) {
       this.start();
       const opened = await this.send({ do: 'open', peer: this.name, clock: this.clock }, limit);
-      if (opened.error) return opened;
+      if (opened.error !== undefined) {
+        this.end();
+        return opened;
+      }
       this.version = opened.version;
     }
     return this.send(request, limit);

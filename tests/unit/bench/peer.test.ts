@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { PeerProcess } from '../../../bench/peer.ts';
+import type { PeerName } from '../../../bench/peers/peer.ts';
 
 const FAKE = `
-process.on('message', ({ do: what, name }) => {
-  if (what === 'open') process.send({ version: '1.2.3' });
+process.on('message', ({ do: what, peer, name }) => {
+  if (what === 'open') process.send(peer === 'onnxruntime-web' ? { error: 'no adapter' } : { version: '1.2.3' });
   else if (name === 'crash') { console.error('some words'); console.error('RuntimeError: out of luck'); process.abort(); }
   else if (name === 'hang') setTimeout(() => {}, 1e6);
   else if (name === 'refuse') process.send({ error: 'no such op\\nat a place nobody asks for' });
@@ -25,7 +26,7 @@ beforeAll(() => {
 afterEach(() => peer?.end());
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const start = () => (peer = new PeerProcess('tfjs', 'wall', join(folder, 'fake.mjs')));
+const start = (name: PeerName = 'tfjs') => (peer = new PeerProcess(name, 'wall', join(folder, 'fake.mjs')));
 const prepare = (name: string) => ({ do: 'prepare', op: 'linear', name }) as const;
 
 it('answers, and says its version', async () => {
@@ -53,4 +54,9 @@ it('waits no longer than it is told', async () => {
 
 it('passes a refusal on, first line only', async () => {
   expect(await start().ask(prepare('refuse'), 20_000)).toEqual({ error: 'no such op' });
+});
+
+it('says each time why it cannot be opened', async () => {
+  const fake = start('onnxruntime-web');
+  for (const name of ['fine', 'refuse']) expect(await fake.ask(prepare(name), 20_000)).toEqual({ error: 'no adapter' });
 });
